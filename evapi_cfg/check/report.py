@@ -1,0 +1,50 @@
+"""Check a file or a text: parse it, run the passes, and give one report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from evapi_cfg.catalog import TARGET, Catalog
+from evapi_cfg.check import check, in_order
+from evapi_cfg.diagnostics.model import Diagnostic, Severity
+from evapi_cfg.modules import by_name
+from evapi_cfg.source import SourceFile
+from evapi_cfg.syntax.ast import Config
+from evapi_cfg.syntax.parse import Parsed, parse_file, parse_text
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a check found. `config` holds what could be read, even where there are errors; `files` are the file itself
+    and what it included."""
+
+    diagnostics: tuple[Diagnostic, ...]
+    config: Config
+    files: tuple[SourceFile, ...]
+
+    @property
+    def errors(self) -> int:
+        return sum(diagnostic.severity is Severity.ERROR for diagnostic in self.diagnostics)
+
+    @property
+    def warnings(self) -> int:
+        return len(self.diagnostics) - self.errors
+
+
+def check_file(path: str, *, defines: Mapping[str, str | None] | None = None, version: str = TARGET) -> Report:
+    """Checks a file with what it includes. `defines` are those of the command line; `version` is a label of the
+    catalogue. Raises `SourceError` where the file itself cannot be read."""
+    return _report(parse_file(path, defines=defines or {}), version)
+
+
+def check_text(
+    text: str, name: str = "<text>", *, defines: Mapping[str, str | None] | None = None, version: str = TARGET
+) -> Report:
+    """Checks a text with one character per byte (see `source.store`); `name` stands for the file in messages."""
+    return _report(parse_text(text, name, defines=defines or {}), version)
+
+
+def _report(parsed: Parsed, version: str) -> Report:
+    found = check(parsed.config, by_name, Catalog(version))
+    return Report(tuple(in_order([*parsed.diagnostics, *found], parsed.config)), parsed.config, parsed.config.files)

@@ -1,0 +1,128 @@
+"""Pass: route blocks and the calls of them: names that stand twice, that nobody defines, that nobody runs
+(core/cfg.y: route_stm and its like; core/route.c: fix_actions)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from evapi_cfg.check.context import Context
+from evapi_cfg.check.scope import Scope
+from evapi_cfg.check.types import is_constant
+from evapi_cfg.check.verdicts import FAILS_AT_START, REFUSED, SILENT
+from evapi_cfg.diagnostics import codes
+from evapi_cfg.diagnostics.model import Diagnostic, Related
+from evapi_cfg.diagnostics.suggest import did_you_mean, near
+from evapi_cfg.source import Span
+from evapi_cfg.syntax.ast import RouteBlock, RouteKind, Text
+from evapi_cfg.syntax.fold import fold
+
+MAIN = "0"  # the name by which route() reaches request_route
+
+
+def check(context: Context) -> Iterator[Diagnostic]:
+    scope = context.scope
+    yield from _blocks(context)
+    for call, _ in context.index.route_calls:
+        target = call.target
+        if isinstance(target, Text):
+            fault = undefined(target.value, target.span, scope)
+        elif is_constant(target) and (value := fold(target)) is not None:
+            fault = undefined(str(value), target.span, scope)
+        else:
+            continue
+        if fault is not None:
+            yield fault
+
+
+def undefined(name: str, span: Span, scope: Scope, verdict: str = FAILS_AT_START) -> Diagnostic | None:
+    """A diagnostic where no route[name] block exists."""
+    routes = scope.routes
+    if name in routes or name == MAIN:
+        return None
+    help = did_you_mean(name, routes, "route[{}]")
+    if "$" in name:
+        help = f"a string here is a literal name; write `route({name})` without quotes to call by a variable"
+    else:
+        other = next(
+            (
+                item
+                for item in scope.config.items
+                if isinstance(item, RouteBlock) and item.name == name and item.kind is not RouteKind.REQUEST
+            ),
+            None,
+        )
+        if other is not None:
+            help = f"there is a {other.title}, but `route()` reaches route[...] blocks only"
+    return Diagnostic(codes.UNDEFINED_ROUTE, f"there is no `route[{name}]`", span, help, (verdict,))
+
+
+def _blocks(context: Context) -> Iterator[Diagnostic]:
+    first: dict[tuple[RouteKind, str], RouteBlock] = {}
+    for item in context.config.items:
+        if not isinstance(item, RouteBlock):
+            continue
+        if item.kind is RouteKind.EVENT:
+            yield from _event(item, context.scope)
+        if item.name is None:
+            if item.body:
+                first.setdefault((item.kind, MAIN), item)
+            continue
+        if not item.body:  # an empty block defines nothing, so another may follow
+            continue
+        same = first.setdefault((item.kind, item.name), item)
+        if same is not item:
+            yield Diagnostic(
+                codes.DUPLICATE_ROUTE,
+                f"`{item.title}` is defined twice",
+                item.name_span,
+                "rename one of them, or join them",
+                (REFUSED,),
+                (Related("first defined here", same.name_span),),
+            )
+
+
+def _event(block: RouteBlock, scope: Scope) -> Iterator[Diagnostic]:
+    """A warning where nothing that is loaded runs an event route: modules run routes by name and tell nobody."""
+    name = block.name or ""
+    if scope.incomplete:
+        return
+    known: list[str] = list(scope.catalog.core.event_routes)
+    any_name = False
+    for module in scope.loaded:
+        exports = scope.module(module)
+        if exports:
+            known += exports.event_routes
+            for family in exports.event_families:
+                if family == "*":  # the file says the names elsewhere
+                    any_name = True
+                elif _fits(name, family):
+                    return
+        if module in scope.specs:
+            known += (route.name for route in scope.specs[module].event_routes)
+    if name in known:
+        return
+    modules = scope.catalog.event_route_modules.get(name)
+    if any_name and not near(name, known):
+        return
+    if modules:
+        help = f'module `{modules[0]}` runs it: add `loadmodule "{modules[0]}.so"`'
+    else:
+        help = did_you_mean(name, known, "event_route[{}]")
+        prefix = name.partition(":")[0]
+        if not help and not near(name, scope.catalog.event_route_modules):
+            of_module = sorted({route for route in known if route.startswith(prefix + ":")})
+            if of_module:
+                help = f"module `{prefix}` runs {', '.join(f'`{route}`' for route in of_module)}"
+    yield Diagnostic(
+        codes.UNKNOWN_EVENT_ROUTE,
+        f"nothing runs `event_route[{name}]`",
+        block.name_span,
+        help,
+        (SILENT,),
+    )
+
+
+def _fits(name: str, family: str) -> bool:
+    """Whether a name that is made at run time can be this one."""
+    front, star, _ = family.partition("*")
+    return name.startswith(front) if star else name == family

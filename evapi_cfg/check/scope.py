@@ -1,0 +1,219 @@
+"""What the names of a configuration mean: the modules it loads, in their order, and what each of them exports.
+
+Two sources are laid over each other. The catalogue knows every module of Kamailio; a `ModuleSpec` exists for those
+that run here and knows how arguments, inner names and transformation parameters are read. Kamailio looks names up while
+it parses, so an export also carries the place from which on it is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import NamedTuple
+
+from evapi_cfg.catalog import ANY_NUMBER, Catalog, Module
+from evapi_cfg.catalog import PseudoVariable as CataloguedVariable
+from evapi_cfg.catalog import Transformation as CataloguedTransformation
+from evapi_cfg.check.index import ROUTE_BITS
+from evapi_cfg.modules.spec import Function, ModuleSpec, PseudoVariable, Routes, Transformation
+from evapi_cfg.source import Span
+from evapi_cfg.syntax.ast import Config, LoadModule, ModParam, RouteBlock, RouteKind
+
+CORE = "core"
+ALWAYS = -1  # the order of what the core gives: it is there from the first line on
+
+
+class Export(NamedTuple):
+    """A function as a loaded module offers it. `order`: index of the loadmodule among the file's items."""
+
+    module: str
+    name: str
+    arity: int  # ANY_NUMBER: any
+    bits: int  # blocks that may call it, see index.ROUTE_BITS
+    const: bool
+    fixup: str
+    reads: str  # catalog.Function.reads
+    order: int
+    spec: Function | None
+
+    def takes(self, arguments: int) -> bool:
+        return self.arity in (arguments, ANY_NUMBER)
+
+
+class VariableClass(NamedTuple):
+    """A class of pseudo-variables that is there; at least one of the two sources is set."""
+
+    module: str
+    order: int
+    catalogued: CataloguedVariable | None
+    spec: PseudoVariable | None
+
+
+class TransformationOp(NamedTuple):
+    module: str
+    order: int
+    catalogued: CataloguedTransformation | None
+    spec: Transformation | None
+
+
+class Scope:
+    """The names that one configuration can use. `specs`: the modules that run here, by name."""
+
+    def __init__(self, config: Config, specs: Mapping[str, ModuleSpec], catalog: Catalog) -> None:
+        self.config = config
+        self.specs = specs
+        self.catalog = catalog
+        self.loads: list[tuple[int, LoadModule]] = []
+        self.loaded: dict[str, int] = {CORE: ALWAYS}  # module -> order of its first loadmodule
+        for order, item in enumerate(config.items):
+            if isinstance(item, LoadModule):
+                self.loads.append((order, item))
+                self.loaded.setdefault(item.module, order)
+        self._newest_first = tuple(reversed(self.loaded))
+        self._functions: dict[str, tuple[Export, ...]] = {}
+        self._classes: dict[str, VariableClass | None] = {}
+        self._operations: dict[tuple[str, str], TransformationOp | None] = {}
+
+    @cached_property
+    def routes(self) -> Mapping[str, RouteBlock]:
+        """The route[NAME] blocks; the first of each name."""
+        routes: dict[str, RouteBlock] = {}
+        for item in self.config.items:
+            if isinstance(item, RouteBlock) and item.kind is RouteKind.REQUEST and item.name is not None:
+                routes.setdefault(item.name, item)
+        return routes
+
+    @cached_property
+    def shared_memory_from(self) -> int:
+        """The order of the first item that stands below the start of shared memory: core/cfg.y calls init_shm at the
+        first modparam and at the end of the first route block."""
+        for order, item in enumerate(self.config.items):
+            if isinstance(item, ModParam):
+                return order
+            if isinstance(item, RouteBlock):
+                return order + 1
+        return len(self.config.items)
+
+    @cached_property
+    def incomplete(self) -> bool:
+        """Whether a module is loaded that neither source knows: then a name that is found nowhere may be its."""
+        return any(name not in self.specs and not self.module(name) for name in self.loaded if name != CORE)
+
+    def load_span(self, module: str) -> Span | None:
+        """Where a module is loaded."""
+        return next((load.span for _, load in self.loads if load.module == module), None)
+
+    def module(self, name: str) -> Module | None:
+        """A module's catalogued exports, of the target version or else of any other that has it."""
+        return self.catalog.module(name)
+
+    def functions(self, name: str) -> tuple[Export, ...]:
+        """What the loaded modules export under a name, in the order in which Kamailio searches."""
+        found = self._functions.get(name)
+        if found is None:
+            found = self._functions[name] = tuple(
+                export for module in self._newest_first if module != CORE for export in self._exports(module, name)
+            )
+        return found
+
+    def _exports(self, module: str, name: str) -> list[Export]:
+        order = self.loaded[module]
+        spec = self.specs.get(module)
+        specs = {len(f.args): f for f in spec.functions if f.name == name} if spec else {}
+        catalogued = self.module(module)
+        exports = [
+            Export(module, name, f.arity, _bits(f.routes), f.const, f.fixup, f.reads, order, specs.pop(f.arity, None))
+            for f in (catalogued.functions.get(name, ()) if catalogued else ())
+            if f.arity != -1 and f.routes
+        ]
+        exports += [
+            Export(module, name, arity, _spec_bits(f.routes), False, "", "", order, f) for arity, f in specs.items()
+        ]
+        return exports
+
+    def variable_class(self, name: str) -> VariableClass | None:
+        """A class of pseudo-variables of a loaded module or the core."""
+        if name not in self._classes:
+            self._classes[name] = self._find_class(name)
+        return self._classes[name]
+
+    def _find_class(self, name: str) -> VariableClass | None:
+        for module in self._newest_first:
+            spec = self.specs.get(module)
+            found = next((pv for pv in spec.pvs if pv.name == name), None) if spec else None
+            exports = self.catalog.core if module == CORE else self.module(module)
+            catalogued = exports.pvs.get(name) if exports else None
+            if found or catalogued:
+                return VariableClass(module, self.loaded[module], catalogued, found)
+        return None
+
+    def variable_names(self) -> list[str]:
+        """All classes that can be used."""
+        names = list(self.catalog.core.pvs)
+        for module in self.loaded:
+            exports = self.module(module)
+            names += exports.pvs if exports else ()
+            names += (pv.name for pv in self.specs[module].pvs) if module in self.specs else ()
+        return names
+
+    def function_names(self) -> list[str]:
+        """All functions that can be called."""
+        names: list[str] = []
+        for module in self.loaded:
+            exports = self.module(module)
+            names += (n for n, fs in exports.functions.items() if any(f.routes for f in fs)) if exports else ()
+            names += (f.name for f in self.specs[module].functions) if module in self.specs else ()
+        return names
+
+    def transformation(self, cls: str, op: str) -> TransformationOp | None:
+        """`{cls.op}` of a loaded module. Kamailio reads the operation without regard to case."""
+        key = cls, op.lower()
+        if key not in self._operations:
+            self._operations[key] = self._find_operation(*key)
+        return self._operations[key]
+
+    def _find_operation(self, cls: str, op: str) -> TransformationOp | None:
+        for module in self._newest_first:
+            spec = self.specs.get(module)
+            found = (
+                next((t for t in spec.transformations if t.cls == cls and t.op.lower() == op), None) if spec else None
+            )
+            exports = None if module == CORE else self.module(module)
+            catalogued = exports.transformations.get(cls, {}).get(op) if exports else None
+            if found or catalogued:
+                return TransformationOp(module, self.loaded[module], catalogued, found)
+        return None
+
+    def operations(self, cls: str) -> list[str]:
+        """The operations of a class of transformations that can be used; empty where the class is not there."""
+        names: list[str] = []
+        for module in self.loaded:
+            exports = None if module == CORE else self.module(module)
+            names += exports.transformations.get(cls, ()) if exports else ()
+            names += (t.op for t in self.specs[module].transformations if t.cls == cls) if module in self.specs else ()
+        return names
+
+    def transformation_classes(self) -> list[str]:
+        names: list[str] = []
+        for module in self.loaded:
+            exports = None if module == CORE else self.module(module)
+            names += exports.transformations if exports else ()
+            names += (t.cls for t in self.specs[module].transformations) if module in self.specs else ()
+        return names
+
+
+_BITS_OF: dict[tuple[str, ...], int] = {}
+
+
+def _bits(routes: tuple[str, ...]) -> int:
+    bits = _BITS_OF.get(routes)
+    if bits is None:
+        bits = 0
+        for route in routes:
+            bits |= ROUTE_BITS.get(route, 0)
+        _BITS_OF[routes] = bits
+    return bits
+
+
+def _spec_bits(routes: Routes) -> int:
+    return _bits(tuple(route.name or "" for route in Routes if route in routes))

@@ -1,0 +1,209 @@
+"""The command line: commands and flags. No decision about the language or the server is made here."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from enum import StrEnum
+from typing import Annotated, NoReturn
+
+import typer
+
+from evapi_cfg import __version__
+from evapi_cfg.check.report import Report, check_file, check_text
+from evapi_cfg.source import store
+from evapi_cfg.syntax.parse import SourceError
+
+app = typer.Typer(
+    name="evapi-cfg",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="""Checks a kamailio.cfg and runs it as the TCP event server that Kamailio's EVAPI module would be.
+
+    \b
+    evapi-cfg check kamailio.cfg             what is wrong with the file, and where
+    evapi-cfg run kamailio.cfg               serve it, at its own bind_addr
+    evapi-cfg run --set evapi.bind_addr=127.0.0.1:0 kamailio.cfg
+                                             the same, at any free port
+    evapi-cfg run -A WITH_DEBUG kamailio.cfg as kamailio -A: with a #!define
+
+    Exit status: 0 all is well, 1 the file has errors, 2 it could not be done, 3 the server cannot listen.
+    """,
+)
+
+
+class CheckFormat(StrEnum):
+    full = "full"
+    concise = "concise"
+    json = "json"
+
+
+class LogForm(StrEnum):
+    text = "text"
+    json = "json"
+    kamailio = "kamailio"
+
+
+def _fail(message: str, status: int = 2) -> NoReturn:
+    print(f"evapi-cfg: {message}", file=sys.stderr)
+    raise SystemExit(status)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"evapi-cfg {__version__}")
+        raise typer.Exit
+
+
+def _defines(values: list[str]) -> dict[str, str | None]:
+    made: dict[str, str | None] = {}
+    for value in values:
+        name, equals, text = value.partition("=")
+        if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name):
+            _fail(f"-A {value}: a name is letters, digits and underscores, as in -A WITH_X or -A PORT=5060")
+        made[name] = store(text) if equals else None
+    return made
+
+
+def _params(values: list[str]) -> list[tuple[str, str, int | str]]:
+    made: list[tuple[str, str, int | str]] = []
+    for value in values:
+        where, equals, text = value.partition("=")
+        module, dot, name = where.partition(".")
+        if not (equals and dot and module and name):
+            _fail(f"--set {value}: write MODULE.PARAM=VALUE, as in --set evapi.workers=2")
+        made.append((module, name, store(text)))
+    return made
+
+
+Defines = Annotated[list[str], typer.Option("-A", metavar="NAME[=VALUE]", help="A #!define, as with kamailio -A.")]
+
+
+@app.callback()
+def main_options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="The version.")] = False,
+) -> None:
+    pass
+
+
+def _report(path: str, defines: dict[str, str | None]) -> Report | None:
+    """What the checker finds; None where the file cannot be read, which is said here."""
+    try:
+        if path == "-":
+            return check_text(_standard_input(), "<stdin>", defines=defines)
+        return check_file(path, defines=defines)
+    except SourceError as err:
+        print(f"evapi-cfg: {err}", file=sys.stderr)
+        return None
+
+
+def _standard_input() -> str:
+    try:
+        return sys.stdin.buffer.read().decode("latin-1")
+    except (AttributeError, OSError) as err:  # closed, or a directory
+        reason = err.strerror if isinstance(err, OSError) else "it is closed"
+        raise SourceError(f"cannot read standard input: {reason}") from None
+
+
+@app.command()
+def check(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Configurations; - is standard input.")],
+    define: Defines = [],  # noqa: B006
+    format: Annotated[CheckFormat, typer.Option(help="How to print what was found.")] = CheckFormat.full,
+) -> None:
+    """Says what is wrong with a kamailio.cfg: all errors, each with its place and a way out."""
+    from evapi_cfg.diagnostics import concise, full, json_format
+
+    defines = _defines(define)
+    reports = [_report(path, defines) for path in files]
+    found = [diagnostic for report in reports if report for diagnostic in report.diagnostics]
+    match format:
+        case CheckFormat.full:
+            text = full.render(found, colour=_coloured())
+        case CheckFormat.concise:
+            text = concise.render(found)
+        case CheckFormat.json:
+            text = json_format.render(found)
+    if None in reports and not any(reports):
+        raise typer.Exit(2)
+    _print(text)
+    if None in reports:
+        raise typer.Exit(2)
+    raise typer.Exit(1 if any(report.errors for report in reports if report) else 0)
+
+
+@app.command()
+def run(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The configuration; - is standard input.")],
+    strict: Annotated[bool, typer.Option(help="Refuse to start where the file uses what does not run here.")] = False,
+    set_: Annotated[
+        list[str], typer.Option("--set", metavar="MODULE.PARAM=VALUE", help="A modparam, after those of the file.")
+    ] = [],  # noqa: B006
+    define: Defines = [],  # noqa: B006
+    log_level: Annotated[
+        str, typer.Option(metavar="LEVEL", help="ERROR, WARNING, NOTICE, INFO, DEBUG; default: the file's debug=.")
+    ] = "",
+    log_format: Annotated[LogForm, typer.Option(help="The form of log lines.")] = LogForm.text,
+    max_queue: Annotated[int, typer.Option(metavar="BYTES", help="What may wait for one client.")] = 8 << 20,
+    max_frame: Annotated[int, typer.Option(metavar="BYTES", help="The longest frame.")] = 32767,
+    drain: Annotated[float, typer.Option(metavar="SECONDS", help="Time for clients to read what is left.")] = 5.0,
+) -> None:
+    """Serves a kamailio.cfg: the TCP event server that Kamailio's EVAPI module would be."""
+    from evapi_cfg import service
+
+    _within("--max-queue", max_queue, 1, 1 << 40)
+    _within("--max-frame", max_frame, 4, (1 << 31) - 1)
+    _within("--drain", drain, 0, 86400)
+    defines = _defines(define)
+    status = service.run(
+        lambda: _report(file, defines),
+        service.Options(
+            strict=strict,
+            params=tuple(_params(set_)),
+            log_level=log_level,
+            log_format=log_format.value,
+            max_queue=max_queue,
+            max_frame=max_frame,
+            drain=drain,
+        ),
+    )
+    raise typer.Exit(status)
+
+
+def _within(flag: str, value: float, least: float, most: float) -> None:
+    if not least <= value <= most:  # so that nan is refused
+        _fail(f"{flag} {value:,}: from {least:,} to {most:,} is taken")
+
+
+def _coloured() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def _print(text: str) -> None:
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as err:
+        _forget_output()
+        _fail(f"cannot write to standard output: {(err.strerror or str(err)).lower()}")
+
+
+def _forget_output() -> None:
+    """Whatever is still in the buffer goes nowhere, so that the interpreter does not try again as it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        app()
+    except BrokenPipeError:
+        # The reader of a pipe has gone, as with `| head`: not worth a word.
+        _forget_output()
+        raise SystemExit(1) from None

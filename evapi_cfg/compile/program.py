@@ -1,0 +1,181 @@
+"""From a checked configuration to a program: modules set up, routes compiled, ready for an engine.
+
+Loading does no I/O. What a file uses of modules that do not run here is listed in `Program.not_run`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias, cast
+
+from evapi_cfg.compile.absent import Absent, Use, reaching
+from evapi_cfg.compile.emit import Emitter
+from evapi_cfg.compile.setup import set_up
+from evapi_cfg.compile.statements import Plan, Statements, function_definition
+from evapi_cfg.modules.context import Run, World
+from evapi_cfg.modules.resolve import Names
+from evapi_cfg.modules.spec import ModuleSpec
+from evapi_cfg.syntax.ast import (
+    Call,
+    Config,
+    LoadModule,
+    ModParam,
+    RouteBlock,
+    RouteCall,
+    RouteKind,
+    Statement,
+    Text,
+)
+from evapi_cfg.syntax.walk import walk
+
+Route: TypeAlias = "Callable[[Run], int | Awaitable[int]]"
+
+
+@dataclass(frozen=True, slots=True)
+class NotRun:
+    """A use of something of Kamailio that does not run here, and the blocks that reach it."""
+
+    use: Use
+    blocks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A loaded configuration. `events` are the event_route blocks by name, `routes` the route[NAME] ones."""
+
+    config: Config
+    world: World
+    names: Names
+    events: Mapping[str, Route]
+    routes: Mapping[str, Route]
+    waiting: frozenset[str]  # titles of blocks that may wait: their functions are coroutine functions
+    not_run: tuple[NotRun, ...]
+    namespace: Mapping[str, object]  # globals of the generated code
+
+
+def loaded_modules(config: Config, specs: Mapping[str, ModuleSpec]) -> list[ModuleSpec]:
+    """The modules of a file that run here, the core first, in the order of loading."""
+    names = ["core", *(item.module for item in config.items if isinstance(item, LoadModule))]
+    return [specs[name] for name in dict.fromkeys(names) if name in specs]
+
+
+def load(
+    config: Config,
+    world: World,
+    specs: Mapping[str, ModuleSpec],
+    *,
+    overrides: Iterable[tuple[str, str, int | str]] = (),
+    module_of: Callable[[str], str] = lambda name: "",
+) -> Program:
+    """Sets the world up as the configuration says and compiles its routes.
+
+    The configuration must be one that the checker found no errors in. `overrides` are modparams (module, name, value)
+    that come after the file's. `module_of` tells which module of Kamailio has a function, variable or transformation.
+    """
+    modules = loaded_modules(config, specs)
+    names = Names(modules, world, avp_default=config.avp_default)
+    world.resolver = names
+    world.defines = config.defines
+    set_up(config, world, modules, overrides)
+    absent = Absent(module_of, lambda: names.route)
+    for module in modules:
+        for item in config.items:
+            if isinstance(item, ModParam) and any(p.name == item.name.value and not p.runs for p in module.params):
+                absent.param(module.name, item.name.value, item.name.span)
+    names.absent_variable = absent.variable
+    names.absent_step = absent.step
+    namespace, blocks, plan = _compile(config, world, names, absent)
+    names.absent_variable = names.absent_step = None
+    routes = {
+        block.name: cast(Route, namespace[title])
+        for title, block in blocks.items()
+        if block.kind is RouteKind.REQUEST and block.name is not None
+    }
+    world.routes = dict(routes)
+    events = {
+        block.name: cast(Route, namespace[title])
+        for title, block in blocks.items()
+        if block.kind is RouteKind.EVENT and block.name is not None
+    }
+    not_run = tuple(NotRun(use, reaching(plan.calls, use.route)) for use in absent.uses.values())
+    return Program(config, world, names, events, routes, frozenset(plan.waiting), not_run, namespace)
+
+
+# ---- compiling -------------------------------------------------------------------------------------------------
+
+
+def _compile(
+    config: Config, world: World, names: Names, absent: Absent
+) -> tuple[dict[str, object], dict[str, RouteBlock], Plan]:
+    blocks: dict[str, RouteBlock] = {}
+    bodies: dict[str, tuple[Statement, ...]] = {}
+    for item in config.items:
+        if isinstance(item, RouteBlock):
+            # A repeated request_route goes on with the first one.
+            bodies[item.title] = (*bodies.get(item.title, ()), *item.body)
+            blocks.setdefault(item.title, item)
+    plan = _plan(bodies, names, world, absent)
+    namespace: dict[str, object] = {"__builtins__": {"len": len}}
+    emit = Emitter(namespace)
+    for title, body in bodies.items():
+        names.route = title
+        waits = title in plan.waiting
+        block = blocks[title]
+        made = Statements(emit, names, plan, waits=waits).function_body(
+            body, gives_code=block.kind is not RouteKind.EVENT
+        )
+        function = emit.place(function_definition(title, made, waits=waits), block.span)
+        module = ast.fix_missing_locations(ast.Module([function], []))
+        exec(compile(module, block.span.file.name, "exec"), namespace)
+    names.route = ""
+    return namespace, blocks, plan
+
+
+def _plan(bodies: Mapping[str, tuple[Statement, ...]], names: Names, world: World, absent: Absent) -> Plan:
+    """Which routes call which, and so which wait and which may reach themselves."""
+    plan = Plan({title[6:-1]: title for title in bodies if title.startswith("route[")}, absent)
+    limit = world.core.get("max_while_loops", 100)
+    plan.max_while_loops = limit if isinstance(limit, int) else 100
+    plan.raw_codes = world.core.get("return_mode", 0) == 1
+    calls = plan.calls
+    waiting: set[str] = set()
+    for title, body in bodies.items():
+        reached = calls.setdefault(title, set())
+        for statement in body:
+            for node in walk(statement):
+                if isinstance(node, RouteCall):
+                    reached.add(f"route[{node.target.value}]" if isinstance(node.target, Text) else "")
+                elif isinstance(node, Call):
+                    found = names.functions.get((node.name, len(node.args)))
+                    if found is not None and found[1].waits:
+                        waiting.add(title)
+                    if found is not None and found[1].calls_route:
+                        reached.add("")
+    named = [title for title in bodies if title.startswith("route[")]
+    calls[""] = set(named)
+    changed = True
+    while changed:
+        changed = False
+        for title, reached in calls.items():
+            if title not in waiting and reached & waiting:
+                waiting.add(title)
+                changed = True
+    plan.waiting = waiting | {title[6:-1] for title in waiting if title.startswith("route[")}
+    cyclic = _reaching_a_cycle(calls)
+    plan.recursive = {title[6:-1] for title in cyclic if title.startswith("route[")}
+    return plan
+
+
+def _reaching_a_cycle(calls: Mapping[str, set[str]]) -> set[str]:
+    """The routes from which some route can be reached twice in a row; "" stands for a call by a run-time name."""
+    safe: set[str] = set()
+    changed = True
+    while changed:
+        changed = False
+        for title, reached in calls.items():
+            if title not in safe and all(other in safe or other not in calls for other in reached):
+                safe.add(title)
+                changed = True
+    return set(calls) - safe

@@ -1,0 +1,117 @@
+"""Every kind of fault that is reported, declared once.
+
+A code's name says the bad thing in kebab-case words. `by_name` finds a code; a test sees to it that each one fires.
+"""
+
+from __future__ import annotations
+
+from evapi_cfg.diagnostics.model import Code, Severity
+
+ERROR = Severity.ERROR
+WARNING = Severity.WARNING
+
+# ---- syntax and preprocessor -----------------------------------------------------------------------------------
+
+SYNTAX_ERROR = Code("syntax-error", ERROR, "something stands where the language does not allow it")
+MISSING_SEMICOLON = Code("missing-semicolon", ERROR, "a statement does not end with `;`")
+UNCLOSED_PARENTHESIS = Code("unclosed-parenthesis", ERROR, "a `(` or `[` has no partner")
+STRAY_PARENTHESIS = Code("stray-parenthesis", ERROR, "a `)` or `]` has no partner")
+UNCLOSED_BLOCK = Code("unclosed-block", ERROR, "a `{` has no partner")
+STRAY_BRACE = Code("stray-brace", ERROR, "a `}` has no partner")
+EMPTY_BLOCK = Code("empty-block", ERROR, "a block holds no statement")
+EMPTY_FILE = Code("empty-file", ERROR, "a file holds no statement")
+ASSIGNMENT_IN_CONDITION = Code("assignment-in-condition", ERROR, "`=` stands where a comparison is meant")
+STATEMENT_OUTSIDE_ROUTE = Code("statement-outside-route", ERROR, "a statement stands outside of all route blocks")
+NESTED_TOO_DEEP = Code("nested-too-deep", ERROR, "blocks, expressions or conditions are nested too deep")
+UNKNOWN_CORE_PARAMETER = Code("unknown-core-parameter", ERROR, "the core has no parameter of this name")
+BAD_CORE_PARAMETER_VALUE = Code("bad-core-parameter-value", ERROR, "a core parameter gets the wrong form of value")
+BAD_ADDRESS = Code("bad-address", ERROR, "a number in an IPv4 address, or an IPv6 address, is out of range")
+UNCLOSED_STRING = Code("unclosed-string", ERROR, "a string has no closing quote")
+UNCLOSED_VARIABLE = Code("unclosed-variable", ERROR, "a variable's parentheses are not closed on its line")
+UNCLOSED_COMMENT = Code("unclosed-comment", ERROR, "a comment is not closed, and what it swallows is missing")
+COMMENT_IN_DEFINE = Code("comment-in-define", WARNING, "a comment in a define's value takes the rest of a line")
+COMMENT_TO_THE_END = Code("comment-to-the-end", WARNING, "a comment is not closed, up to the end of the file")
+LONE_DOLLAR = Code("lone-dollar", ERROR, "a `$` with no name behind it")
+DETACHED_DOLLAR = Code("detached-dollar", WARNING, "something stands between a `$` and the name behind it")
+BAD_EVENT_NAME_CHARACTER = Code("bad-event-name-character", WARNING, "a character in an event route's name is ignored")
+DROPPED_CHARACTER = Code("dropped-character", WARNING, "a character that means nothing is ignored")
+IGNORED_DIRECTIVE = Code("ignored-directive", WARNING, "what looks like a directive is a comment")
+DIRECTIVE_RUNS_ON = Code("directive-runs-on", WARNING, "a directive takes its name from another line")
+NEWER_DIRECTIVE = Code("newer-directive", WARNING, "a directive that only newer versions of Kamailio know")
+ALREADY_DEFINED = Code("already-defined", ERROR, "a define has its name already")
+NOT_DEFINED = Code("not-defined", ERROR, "a name is undefined that is not defined")
+BAD_DEFINE_NAME = Code("bad-define-name", ERROR, "a define's name holds a character that it may not hold")
+DEFINED_KEYWORD = Code("defined-keyword", WARNING, "a define has the name of a reserved word, and no effect")
+RECURSIVE_DEFINE = Code("recursive-define", ERROR, "a define's value leads back to its own name")
+TOO_MANY_DEFINES = Code("too-many-defines", ERROR, "there are more defines than Kamailio has room for")
+BAD_DEFENV = Code("bad-defenv", ERROR, "#!defenv without a variable's name")
+MISSING_ENVIRONMENT_VARIABLE = Code("missing-environment-variable", ERROR, "#!defenv names a variable that is not set")
+BAD_EXPRESSION = Code("bad-expression", WARNING, "the expression of #!ifexp or #!defexp has no value")
+UNBALANCED_CONDITION = Code("unbalanced-condition", ERROR, "#!ifdef and #!endif do not come in pairs")
+STRAY_DIRECTIVE = Code("stray-directive", WARNING, "#!else, #!endif or #!ifdef without its partner")
+BAD_SUBSTITUTION = Code("bad-substitution", ERROR, "the expression of #!subst is not of its form")
+BAD_INCLUDE_NAME = Code("bad-include-name", ERROR, "include_file without a usable file name")
+INCLUDE_NOT_READ = Code("include-not-read", ERROR, "an included file cannot be read")
+INCLUDED_TOO_DEEP = Code("included-too-deep", ERROR, "files include one another too deep, or without end")
+
+# ---- check: modules and parameters -----------------------------------------------------------------------------
+
+UNKNOWN_MODULE = Code("unknown-module", ERROR, "loadmodule names a module that Kamailio does not have")
+MODULE_LOADED_TWICE = Code("module-loaded-twice", ERROR, "a module is loaded a second time")
+MODULE_NOT_LOADED = Code("module-not-loaded", ERROR, "a name is used whose module no loadmodule loads")
+MODULE_LOADED_LATER = Code("module-loaded-later", ERROR, "a name is used above the loadmodule that brings it")
+UNKNOWN_MODPARAM = Code("unknown-modparam", ERROR, "a module has no parameter of this name")
+WRONG_MODPARAM_TYPE = Code("wrong-modparam-type", ERROR, "a modparam gets a string for a number or the reverse")
+BAD_MODPARAM_VALUE = Code("bad-modparam-value", ERROR, "a module refuses the value of its parameter")
+BAD_BIND_ADDR = Code("bad-bind-addr", ERROR, "evapi's bind_addr is no address to listen on")
+CORE_PARAMETER_TOO_LATE = Code("core-parameter-too-late", ERROR, "a core parameter stands below its last moment")
+DUPLICATE_CUSTOM_VARIABLE = Code("duplicate-custom-variable", ERROR, "a custom variable is declared twice")
+BAD_CUSTOM_VARIABLE = Code("bad-custom-variable", ERROR, "a value for a custom variable that is not declared so")
+BAD_FLAG_DECLARATION = Code("bad-flag-declaration", ERROR, "a flag is declared twice or with a number beyond 31")
+BAD_CFGENGINE = Code("bad-cfgengine", ERROR, "no loaded module gives this config engine")
+
+# ---- check: routes ---------------------------------------------------------------------------------------------
+
+DUPLICATE_ROUTE = Code("duplicate-route", ERROR, "two route blocks of one kind have one name")
+UNDEFINED_ROUTE = Code("undefined-route", ERROR, "a route is called that is not defined")
+UNKNOWN_EVENT_ROUTE = Code("unknown-event-route", WARNING, "no module runs an event_route of this name")
+
+# ---- check: functions ------------------------------------------------------------------------------------------
+
+UNKNOWN_FUNCTION = Code("unknown-function", ERROR, "no module has a function of this name")
+WRONG_ARGUMENT_COUNT = Code("wrong-argument-count", ERROR, "a function does not take this number of arguments")
+ROUTE_NOT_ALLOWED = Code("route-not-allowed", ERROR, "a function stands in a block that may not call it")
+CALL_IN_ARGUMENT = Code("call-in-argument", ERROR, "a function is called inside the arguments of another one")
+NON_CONSTANT_ARGUMENT = Code("non-constant-argument", ERROR, "a function that takes constants only gets a variable")
+BAD_ARGUMENT = Code("bad-argument", ERROR, "a function refuses an argument when the file is loaded")
+EVAPI_ASYNC_WITHOUT_TM = Code("evapi-async-without-tm", ERROR, "evapi_async_* is used but tm is not loaded")
+ASYNC_WITHOUT_REQUEST = Code("async-without-request", WARNING, "evapi_async_* stands where no SIP request is handled")
+FLAG_NOT_DECLARED = Code("flag-not-declared", ERROR, "a flag's name is not declared, or its number is beyond 31")
+
+# ---- check: variables, strings, expressions --------------------------------------------------------------------
+
+UNKNOWN_VARIABLE = Code("unknown-variable", ERROR, "no module has a pseudo-variable of this class")
+BAD_VARIABLE_NAME = Code("bad-variable-name", ERROR, "the name in a variable's parentheses is not accepted")
+BAD_VARIABLE_INDEX = Code("bad-variable-index", ERROR, "the index in a variable's brackets is not accepted")
+BAD_VARIABLE = Code("bad-variable", ERROR, "the text behind a dollar sign is no pseudo-variable")
+READ_ONLY_VARIABLE = Code("read-only-variable", ERROR, "a variable that cannot be assigned stands left of `=`")
+TRANSFORMED_TARGET = Code("transformed-target", ERROR, "a variable with a transformation stands left of `=`")
+SHV_TOO_EARLY = Code("shv-too-early", ERROR, "$shv is used before Kamailio has shared memory")
+UNKNOWN_TRANSFORMATION = Code("unknown-transformation", ERROR, "no module has this transformation")
+BAD_TRANSFORMATION_ARGUMENT = Code(
+    "bad-transformation-argument", ERROR, "a transformation lacks a parameter or gets one that it does not take"
+)
+UNKNOWN_SELECT = Code("unknown-select", WARNING, "a select that no loaded module gives")
+BAD_REGEX = Code("bad-regex", ERROR, "a regular expression does not compile")
+TYPE_MISMATCH = Code("type-mismatch", ERROR, "an operator gets a string for a number or the reverse")
+NON_INTEGER_CONDITION = Code("non-integer-condition", ERROR, "while, return or switch gets a string for a number")
+NON_CONSTANT_CASE = Code("non-constant-case", ERROR, "a case label is not constant")
+MIXED_CASES = Code("mixed-cases", ERROR, "integer and string labels stand in one switch")
+DUPLICATE_CASE = Code("duplicate-case", ERROR, "a case label stands twice in one switch")
+DUPLICATE_DEFAULT = Code("duplicate-default", ERROR, "a switch has two defaults")
+LOOPS_TOO_DEEP = Code("loops-too-deep", ERROR, "more loops and switches stand inside each other than can be run")
+
+
+def by_name() -> dict[str, Code]:
+    """All codes by their names."""
+    return {value.name: value for value in globals().values() if isinstance(value, Code)}

@@ -1,0 +1,185 @@
+"""What a route sees while it runs: the run itself, the world that outlives it, and the event it is about.
+
+Module functions and pseudo-variables get a `Run`. They do no I/O: what reaches a client goes through `World.hub`, what
+reaches the log through `World.log`, time and chance through `World.clock` and `World.random`.
+"""
+
+from __future__ import annotations
+
+import random as _random
+import time as _time
+from collections.abc import Awaitable, Callable, Generator
+from enum import IntEnum
+from typing import TYPE_CHECKING, Protocol
+
+from evapi_cfg.source import Span
+from evapi_cfg.values import Value
+
+if TYPE_CHECKING:
+    from evapi_cfg.modules.pv.xavp import Xavp
+    from evapi_cfg.modules.spec import Resolver
+    from evapi_cfg.sip.message import Message, Socket
+
+
+class Level(IntEnum):
+    """Kamailio's log levels, core/dprint.h. A level is written where it is not above the threshold (`debug`)."""
+
+    ALERT = -5
+    BUG = -4
+    CRITICAL = -3
+    ERROR = -1
+    WARNING = 0
+    NOTICE = 1
+    INFO = 2
+    DEBUG = 3
+
+
+class Client(Protocol):
+    """A connected application, as far as scripts can see it."""
+
+    conidx: int
+    address: str
+    port: int
+    tag: str | None
+    connected: bool
+
+
+class Hub(Protocol):
+    """The clients of the event server. Data is text with one character per byte; each call gives the number of
+    clients that it reached."""
+
+    def relay(self, data: str) -> int: ...
+    def multicast(self, data: str, tag: str) -> int: ...
+    def unicast(self, data: str, tag: str) -> int: ...
+    def close(self, client: Client) -> None: ...
+    def set_tag(self, client: Client, tag: str) -> None: ...
+
+
+class Log(Protocol):
+    """Where log lines go. `source` is `script` for what xlog and its like write, else a module's name or `core`."""
+
+    threshold: int
+
+    def __call__(self, level: int, source: str, message: str, at: Span | None = None, route: str = "") -> None: ...
+
+
+class ScriptOver(Exception):
+    """`exit`, `drop` or a return code of 0 inside an expression: nothing more of the script runs (core/action.c leaves
+    with a longjmp). Where such a code comes up in a statement, routes return instead, which is faster."""
+
+
+class Clock(Protocol):
+    """Time, handed in so that tests own it."""
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds since some moment, never set back."""
+        ...
+
+
+class SystemClock:
+    now = staticmethod(_time.time)
+    monotonic = staticmethod(_time.monotonic)
+
+
+class Pause:
+    """`await run.pause(seconds)`: the run stops here and the engine goes on with it later; nobody else waits."""
+
+    __slots__ = ("seconds",)
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def __await__(self) -> Generator[Pause, None, None]:
+        yield self
+
+
+class World:
+    """All that outlives one run: shared variables, modparams, the hub, the log, the clock.
+
+    `state` holds one object for each module that needs one, by the module's name, made by its spec's `init`.
+    `routes` are the compiled route[NAME] blocks by name.
+    """
+
+    def __init__(self, *, hub: Hub, log: Log, clock: Clock | None = None, random: _random.Random | None = None) -> None:
+        self.hub = hub
+        self.log = log
+        self.clock: Clock = clock or SystemClock()
+        self.random = random or _random.Random()
+        self.shv: dict[str, int | str] = {}
+        self.params: dict[tuple[str, str], list[int | str]] = {}  # (module, modparam) -> values in the file's order
+        self.core: dict[str, int | str] = {}  # core parameters that were set
+        self.defines: dict[str, str | None] = {}
+        self.custom: dict[tuple[str, str], int | str] = {}  # cfg_get group, name
+        self.custom_instances: dict[tuple[str, int], dict[str, int | str]] = {}  # group[N].name
+        self.selected: dict[str, int] = {}  # cfg_select: the instance in force of a group
+        self.flags: dict[str, int] = {}  # declared flag names
+        self.sockets: list[Socket] = []  # the listening sockets for SIP, as the file names them
+        self.state: dict[str, object] = {}
+        self.routes: dict[str, Callable[[Run], int | Awaitable[int]]] = {}
+        self.vars: dict[str, int | str] = {}  # what each space of $var starts with: every name in use is in it
+        self.resolver: Resolver | None = None  # for strings that become variables only while a route runs (pv_evalx)
+        self.started: float = self.clock.now()
+        self.runs = 1  # counts runs: the number of a run's made-up message, $mi; Kamailio has used up 1 at its start
+        self.max_recursive_level = 256  # action lists inside each other, core/config.h: ROUTE_MAX_REC_LEV
+        self.pid = 0
+        self.version = "6.1.4"
+
+    def param(self, module: str, name: str, default: int | str) -> int | str:
+        """The last value that the file gives to a modparam."""
+        values = self.params.get((module, name))
+        return values[-1] if values else default
+
+    def int_param(self, module: str, name: str, default: int) -> int:
+        value = self.param(module, name, default)
+        return value if isinstance(value, int) else default
+
+    def str_param(self, module: str, name: str, default: str) -> str:
+        value = self.param(module, name, default)
+        return value if isinstance(value, str) else default
+
+
+class Run:
+    """One run of a route for one event or request.
+
+    `rc` is $rc, `over` is set by exit and drop, `depth` is the number of action lists inside each other.
+    `client` and `text` are the event's: $evapi(*) is $null without a client, $evapi(msg) without text.
+    `vars` is $var's space, which outlives the run; `avps` and the three `xav*` are the run's own, newest first.
+    Containers that most runs never need are made on first use: see `avp_list` and its like.
+    """
+
+    # Class attributes stand for what most runs never change: making a run must cost next to nothing.
+    rc: int = 0
+    over: bool = False
+    dropped: bool = False
+    closed: bool = False  # the event's connection has been closed by this run
+    depth: int = 1
+    dispatcher: bool = True  # whether Kamailio would run this in evapi's dispatcher process
+    route: str = ""  # title of the outermost block, for log lines
+    message: Message | None = None  # made on first use: `current_message`
+    avps: dict[str, list[int | str]] | None = None
+    xavp: list[Xavp] | None = None
+    xavu: list[Xavp] | None = None
+    xavi: list[Xavp] | None = None
+    extra: dict[str, object] | None = None  # per-run state of modules, by module name
+
+    def __init__(self, world: World, vars: dict[str, int | str], client: Client | None, text: str | None) -> None:
+        world.runs += 1
+        self.world = world
+        self.vars = vars
+        self.client = client
+        self.text = text
+
+    def log(self, level: int, source: str, message: str, at: Span | None = None) -> None:
+        if level <= self.world.log.threshold:
+            self.world.log(level, source, message, at, self.route)
+
+    def pause(self, seconds: float) -> Pause:
+        return Pause(seconds)
+
+
+Getter = Callable[[Run], Value]
+Setter = Callable[[Run, Value], None]

@@ -1,0 +1,209 @@
+"""Kamailio's EVAPI: events to applications over TCP and their answers. Functions, modparams, $evapi and event routes.
+
+Facts from evapi_mod.c and evapi_dispatch.c. Sockets are elsewhere: a client is reached through `World.hub`.
+"""
+
+from __future__ import annotations
+
+from evapi_cfg.modules.context import Level, Run
+from evapi_cfg.modules.spec import (
+    Arg,
+    EventRoute,
+    Function,
+    ModuleSpec,
+    NameRefused,
+    Param,
+    PseudoVariable,
+    Resolver,
+    Routes,
+    Variable,
+)
+from evapi_cfg.source import Span
+from evapi_cfg.syntax.ast import PVar
+from evapi_cfg.values import Value
+
+TAG_SIZE = 64  # a tag is shorter than this (EVAPI_TAG_SIZE)
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8448
+CONNECTION_NEW = "evapi:connection-new"
+CONNECTION_CLOSED = "evapi:connection-closed"
+MESSAGE_RECEIVED = "evapi:message-received"
+
+
+def _nobody(run: Run) -> int:
+    """The return code of a relay that reached nobody: only the dispatcher process knows (evapi_dispatch.c:
+    _evapi_relay)."""
+    return -1 if run.dispatcher else 1
+
+
+def _refuse(run: Run, what: str, at: Span) -> int:
+    run.log(Level.ERROR, "evapi", what, at)
+    return -1
+
+
+def evapi_relay(run: Run, evdata: str, at: Span) -> int:
+    """To every client."""
+    if not evdata:
+        return _refuse(run, "evapi_relay: no data to relay", at)
+    return 1 if run.world.hub.relay(evdata) else _nobody(run)
+
+
+def evapi_multicast(run: Run, evdata: str, etag: str, at: Span) -> int:
+    """To every client with the tag."""
+    if not evdata or not etag:
+        return _refuse(run, f"evapi_multicast: no {'data to relay' if etag else 'tag'}", at)
+    return 1 if run.world.hub.multicast(evdata, etag) else _nobody(run)
+
+
+def evapi_unicast(run: Run, evdata: str, etag: str, at: Span) -> int:
+    """To the first client with the tag."""
+    if not evdata or not etag:
+        return _refuse(run, f"evapi_unicast: no {'data to relay' if etag else 'tag'}", at)
+    return 1 if run.world.hub.unicast(evdata, etag) else _nobody(run)
+
+
+def _async(run: Run, name: str, at: Span) -> int:
+    return _refuse(run, f"{name}: needs a SIP request to suspend, and this program runs none", at)
+
+
+def evapi_async_relay(run: Run, evdata: str, at: Span) -> int:
+    return _async(run, "evapi_async_relay", at)
+
+
+def evapi_async_multicast(run: Run, evdata: str, etag: str, at: Span) -> int:
+    return _async(run, "evapi_async_multicast", at)
+
+
+def evapi_async_unicast(run: Run, evdata: str, etag: str, at: Span) -> int:
+    return _async(run, "evapi_async_unicast", at)
+
+
+def evapi_close(run: Run) -> int:
+    """Closes the connection that the event is of; afterwards $evapi(*) is $null. -1 outside evapi's events, -2 where
+    the connection has been closed already (evapi_dispatch.c: evapi_cfg_close, evapi_close_connection)."""
+    client = run.client
+    if client is None:
+        return -2 if run.closed else -1
+    run.closed = True
+    run.world.hub.close(client)
+    run.client = None
+    run.text = None
+    return 1
+
+
+def evapi_close_arg(run: Run, _unused: str) -> int:
+    return evapi_close(run)
+
+
+def evapi_set_tag(run: Run, tname: str, at: Span) -> int:
+    """Gives the connection its one tag; an empty one takes it away, as nothing can be sent to it."""
+    if run.client is None:
+        return -1
+    if len(tname) >= TAG_SIZE:
+        return _refuse(run, f"evapi_set_tag: the tag has {len(tname)} bytes, at most {TAG_SIZE - 1} are allowed", at)
+    run.world.hub.set_tag(run.client, tname)
+    return 1
+
+
+def _srcaddr(run: Run) -> Value:
+    return None if run.client is None else run.client.address
+
+
+def _srcport(run: Run) -> Value:
+    return None if run.client is None else run.client.port
+
+
+def _conidx(run: Run) -> Value:
+    return None if run.client is None else run.client.conidx
+
+
+def _msg(run: Run) -> Value:
+    return run.text
+
+
+def _keep(run: Run, value: Value) -> None:
+    """An assignment, which Kamailio takes and which changes nothing (evapi_dispatch.c: pv_set_evapi)."""
+
+
+_VARIABLES = {
+    "msg": Variable(_msg, _keep, attribute="text"),
+    "conidx": Variable(_conidx, _keep, client="conidx"),
+    "srcaddr": Variable(_srcaddr, _keep, client="address"),
+    "srcport": Variable(_srcport, _keep, client="port"),
+}
+
+
+def _make(pvar: PVar, resolver: Resolver) -> Variable:
+    assert pvar.inner is not None
+    found = _VARIABLES.get(pvar.inner.value)
+    if found is None:
+        raise NameRefused(f"`$evapi({pvar.inner.value})` does not exist", pvar.inner.span, tuple(_VARIABLES))
+    return found
+
+
+def parse_bind_addr(value: str) -> tuple[str, int]:
+    """`host`, `host:port`, `[v6]:port` or a bare IPv6 address; raises ValueError with what is wrong.
+
+    Kamailio cuts at the last colon and so misreads IPv6 (evapi_mod.c: mod_init); here they work.
+    """
+    host, port = value, str(DEFAULT_PORT)
+    if value.startswith("["):
+        host, bracket, rest = value[1:].partition("]")
+        if not bracket or (rest and not rest.startswith(":")):
+            raise ValueError("an IPv6 address is written `[address]:port`")
+        port = rest[1:] if rest else port
+    elif value.count(":") == 1:
+        host, _, port = value.partition(":")
+    if not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"`{port}` is no port: a number from 1 to 65535 is")
+    if not host:
+        raise ValueError("the address is missing in front of the colon")
+    if any(c.isspace() or c in "/,;" for c in host):
+        raise ValueError(f"`{host}` is no address and no host name")
+    return host, int(port)
+
+
+def _check_bind_addr(value: int | str) -> str | None:
+    try:
+        _host, port = parse_bind_addr(str(value))
+    except ValueError as err:
+        return str(err)
+    return None if port else "`0` is no port: a number from 1 to 65535 is"
+
+
+def _check_event_callback(value: int | str) -> str | None:
+    """The name of a function in a KEMI script: of Lua, Python, JavaScript or Ruby."""
+    parts = str(value).split(".")
+    if all(part.isascii() and part.isidentifier() for part in parts):
+        return None
+    return f"`{value}` is no name of a function"
+
+
+MODULE = ModuleSpec(
+    name="evapi",
+    functions=(
+        Function("evapi_relay", evapi_relay, (Arg.TEXT,), at=True),
+        Function("evapi_multicast", evapi_multicast, (Arg.TEXT, Arg.TEXT), at=True),
+        Function("evapi_unicast", evapi_unicast, (Arg.TEXT, Arg.TEXT), at=True),
+        Function("evapi_async_relay", evapi_async_relay, (Arg.TEXT,), Routes.REQUEST, at=True),
+        Function("evapi_async_multicast", evapi_async_multicast, (Arg.TEXT, Arg.TEXT), Routes.REQUEST, at=True),
+        Function("evapi_async_unicast", evapi_async_unicast, (Arg.TEXT, Arg.TEXT), Routes.REQUEST, at=True),
+        Function("evapi_close", evapi_close),
+        Function("evapi_close", evapi_close_arg, (Arg.STRING,)),
+        Function("evapi_set_tag", evapi_set_tag, (Arg.TEXT,), at=True),
+    ),
+    params=(
+        Param("workers", int, 1),
+        Param("bind_addr", str, f"{DEFAULT_HOST}:{DEFAULT_PORT}", check=_check_bind_addr),
+        Param("netstring_format", int, 1),
+        Param("event_callback", str, check=_check_event_callback, runs=False),
+        Param("max_clients", int, 8),
+        Param("wait_idle", int, 500000),
+        Param("wait_increase", int, 3),
+        Param("send_task_timeout", int, 0),
+        Param("send_data_timeout", int, 0),
+        Param("context_mlimit", int, 0),
+    ),
+    pvs=(PseudoVariable("evapi", _make, inner="required", writable=True, names=tuple(_VARIABLES)),),
+    event_routes=(EventRoute(CONNECTION_NEW), EventRoute(CONNECTION_CLOSED), EventRoute(MESSAGE_RECEIVED)),
+)

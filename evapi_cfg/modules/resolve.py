@@ -1,0 +1,138 @@
+"""From names to what they stand for: the functions, pseudo-variables and transformations of the loaded modules.
+
+The checker asks it what exists, the compiler what to call. It knows nothing of routes or of generated code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+
+from evapi_cfg.modules.context import Run, World
+from evapi_cfg.modules.core_operand import OPERANDS
+from evapi_cfg.modules.core_select import select
+from evapi_cfg.modules.spec import Function, ModuleSpec, NameRefused, PseudoVariable, Transformation, Variable
+from evapi_cfg.modules.transformations.chain import chain
+from evapi_cfg.source import SourceFile, Span
+from evapi_cfg.syntax import ast
+from evapi_cfg.syntax.ast import Format, PVar, Text
+from evapi_cfg.syntax.pvar import PvarError, parse_format, parse_pvar
+from evapi_cfg.values import NULL_TEXT, Value
+
+NOWHERE = Span(SourceFile("<run time>", ""), 0, 0)  # the place of a format that no file holds
+RUNTIME_FORMATS = 512  # formats parsed while routes run are kept, at most this many
+
+
+def printed(value: Value) -> str:
+    """A value inside a format (core/pvapi.c: pv_printf)."""
+    if value.__class__ is str:
+        return value
+    return NULL_TEXT if value is None else str(value)
+
+
+def _printing(variable: Variable) -> Callable[[Run], Value]:
+    return variable.text or variable.get
+
+
+def _check_form(pv: PseudoVariable, pvar: PVar) -> None:
+    """Refuses a use with a name or an index that the class does not take, or without one that it needs."""
+    if pvar.inner is None and pv.inner == "required":
+        raise NameRefused(f"`${pv.name}` needs a name: `${pv.name}(...)`", pvar.span)
+    if pvar.inner is not None and pv.inner == "no":
+        raise NameRefused(f"`${pv.name}` takes no name", pvar.inner.span)
+    if pvar.index is not None and not pv.index:
+        raise NameRefused(f"`${pv.name}` takes no index", pvar.index.span)
+
+
+class Names:
+    """What a set of modules declares, by name. Later modules win, as in Kamailio, where the list is searched from the
+    module loaded last."""
+
+    def __init__(self, modules: Iterable[ModuleSpec], world: World | None = None, *, avp_default: bool = False) -> None:
+        self.modules = tuple(modules)
+        self.functions: dict[tuple[str, int], tuple[ModuleSpec, Function]] = {}
+        self.pvs: dict[str, PseudoVariable] = {}
+        self.transformations: dict[tuple[str, str], Transformation] = {}
+        self._world = world
+        self._avp_default = avp_default
+        self.route = ""  # title of the block that is being compiled
+        # What to do about a variable or a transformation that no module has: None refuses it.
+        self.absent_variable: Callable[[PVar], Variable] | None = None
+        self.absent_step: Callable[[ast.Transformation], Callable[[Run, Value], Value]] | None = None
+        for module in self.modules:
+            for function in module.functions:
+                self.functions[function.name, len(function.args)] = (module, function)
+            for pv in module.pvs:
+                self.pvs[pv.name] = pv
+            for transformation in module.transformations:
+                self.transformations[transformation.cls, transformation.op.lower()] = transformation
+        self.runtime_text = lru_cache(RUNTIME_FORMATS)(self._runtime_text)
+
+    @property
+    def world(self) -> World | None:
+        return self._world
+
+    def resolve(self, pvar: PVar) -> Variable:
+        """A parsed variable, with its transformations, ready to be read. Raises NameRefused."""
+        pv = self.pvs.get(pvar.name)
+        if pv is None and self._avp_default and pvar.inner is None and "avp" in self.pvs:
+            pv = self.pvs["avp"]
+            pvar = PVar(pvar.span, "avp", Text(pvar.span, pvar.name), pvar.index, pvar.transformations)
+        if pv is None and self.absent_variable is not None:
+            return self.absent_variable(pvar)
+        if pv is None:
+            raise NameRefused(f"unknown pseudo-variable `${pvar.name}`", pvar.span, tuple(self.pvs))
+        _check_form(pv, pvar)
+        variable = pv.make(pvar, self)
+        if not pvar.transformations:
+            return variable
+        steps = [self._step(transformation) for transformation in pvar.transformations]
+        value, printed_value = chain(variable.get, steps)
+        return Variable(value, text=printed_value)
+
+    def _step(self, node: ast.Transformation) -> Callable[[Run, Value], Value]:
+        found = self.transformations.get((node.cls, node.op.strip().lower()))
+        if found is not None:
+            return found.prepare(node.args, self)
+        if self.absent_step is not None:
+            return self.absent_step(node)
+        raise NameRefused(f"unknown transformation `{{{node.cls}.{node.op}}}`", node.span)
+
+    def select(self, node: ast.Select) -> Variable:
+        """`@name.name`. Raises NameRefused."""
+        return Variable(select(Text(node.span, node.path), self))
+
+    def core_operand(self, node: ast.CoreTest) -> Variable:
+        """An old-style operand such as `method`, as a value."""
+        return self.resolve(PVar(node.span, OPERANDS.get(node.name, "null")))
+
+    def variable(self, text: Text) -> Variable:
+        try:
+            return self.resolve(parse_pvar(text))
+        except PvarError as err:
+            raise NameRefused(err.message, err.span) from None
+
+    def format(self, text: Text) -> Format:
+        try:
+            return parse_format(text)
+        except PvarError as err:
+            raise NameRefused(err.message, err.span) from None
+
+    def text(self, text: Text) -> Callable[[Run], str] | str:
+        if "$" not in text.value:
+            return text.value
+        parts: list[str | Callable[[Run], Value]] = [
+            part if isinstance(part, str) else _printing(self.resolve(part)) for part in self.format(text)
+        ]
+        if all(isinstance(part, str) for part in parts):
+            return "".join(part for part in parts if isinstance(part, str))
+        if len(parts) == 1:
+            only = parts[0]
+            assert not isinstance(only, str)
+            return lambda run: printed(only(run))
+        return lambda run: "".join([part if isinstance(part, str) else printed(part(run)) for part in parts])
+
+    def _runtime_text(self, value: str) -> Callable[[Run], str] | str:
+        """A string that came up while a route ran, as a format: what Kamailio does with an argument that is not
+        constant (core/action.c: MODF_RVE_CALL runs the fixup at each call)."""
+        return self.text(Text(NOWHERE, value))

@@ -1,0 +1,219 @@
+"""The form in which a Kamailio module declares itself: the one declaration that checker, compiler, `explain` and
+documentation read. Field names follow Kamailio's `module_exports` (core/sr_module.h).
+
+A function is a plain Python function `(run, *arguments) -> int`; its return code means what it means in Kamailio:
+above 0 true, below 0 false, 0 ends the script. Arguments arrive prepared as `Arg` says, so a function that takes
+TEXT gets a str with its variables filled in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum, Flag, auto
+from typing import Protocol
+
+from evapi_cfg.modules.context import Getter, Run, Setter, World
+from evapi_cfg.source import Span
+from evapi_cfg.syntax.ast import PVar, Text
+from evapi_cfg.values import Value
+
+
+class Routes(Flag):
+    """Where a function may stand: the bits of core/route.h."""
+
+    REQUEST = auto()
+    FAILURE = auto()
+    TM_ONREPLY = auto()
+    CORE_ONREPLY = auto()
+    BRANCH = auto()
+    ONSEND = auto()
+    ERROR = auto()
+    LOCAL = auto()
+    BRANCH_FAILURE = auto()
+    EVENT = auto()
+    ONREPLY = TM_ONREPLY | CORE_ONREPLY
+    ANY = (
+        REQUEST | FAILURE | TM_ONREPLY | CORE_ONREPLY | BRANCH | ONSEND | ERROR | LOCAL | BRANCH_FAILURE | EVENT
+    )  # fmt: skip
+
+
+class Arg(Enum):
+    """How an argument is read before the function sees it (Kamailio's fixups, core/mod_fix.c, core/sr_module.c)."""
+
+    TEXT = auto()  # str: variables inside the string are filled in (fixup_spve, fixup_vstr)
+    CONST_TEXT = auto()  # as TEXT, but the expression must be constant (fixups that parse a format once)
+    STRING = auto()  # str: the value as it is, literals are not expanded (no fixup; fixup_var_str)
+    LITERAL = auto()  # str known when the cfg is loaded (fixup_str)
+    INT = auto()  # int: a number, or a string that is a number or one variable (fixup_igp, fixup_var_int)
+    CONST_INT = auto()  # int known when the cfg is loaded (fixup_uint)
+    PVAR = auto()  # Variable: one pseudo-variable in quotes (fixup_pvar)
+    REGEX = auto()  # evapi_cfg.regex.Regex known when the cfg is loaded (fixup_regexp)
+    ROUTE = auto()  # str as TEXT, and a constant one must name a route[...] block
+    VALUE = auto()  # Value: of one variable alone; any other string as CONST_TEXT
+
+
+class FixupError(Exception):
+    """A `fixup` refuses an argument; `index` counts arguments from 0."""
+
+    def __init__(self, index: int, message: str, help: str = "") -> None:
+        super().__init__(message)
+        self.index = index
+        self.message = message
+        self.help = help
+
+
+class NameRefused(Exception):
+    """A pseudo-variable's inner name or index, or a transformation's argument, is not one that Kamailio takes."""
+
+    def __init__(self, message: str, span: Span | None = None, candidates: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.span = span
+        self.candidates = candidates  # names that exist, for "did you mean"
+
+
+class NoValue(Exception):
+    """A transformation failed while a route runs: core/pvapi.c: tr_exec gives -1, which is not the same as $null."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One pseudo-variable, ready to be read and written.
+
+    `attribute` says that reading it is `run.<attribute>` and nothing else; `client` that it is
+    `run.client.<client>`, or $null without a client;
+    `var` that it is `run.vars[var]`, whose entry always exists: compiled code then reads without a call.
+    `nullable`: may be $null.
+    `number` is the integer side of a variable that is a string and a number at once ($rm is "OPTIONS" and 8): where
+    Kamailio asks a value for its integer it takes that side without looking at the text (core/rvalue.c: rval_get_long).
+    `set` raises values.EvaluationError where Kamailio's assignment fails: the value stays, the statement's code is -1.
+    """
+
+    get: Getter
+    set: Setter | None = None
+    attribute: str | None = None
+    client: str | None = None
+    var: str | None = None
+    nullable: bool = True
+    reads: Callable[[Run], list[Value]] | None = None  # all values, newest first, for iterators
+    text: Callable[[Run], str] | None = None  # how it prints in a format, where that is not its value's text
+    number: Callable[[Run], int] | None = None
+    unset: Callable[[Run], None] | None = None  # what pv_unset does, where that is not an assignment of $null
+
+
+class Resolver(Protocol):
+    """What a pseudo-variable's `make` may ask for while it prepares itself: nested variables and formats."""
+
+    def variable(self, text: Text) -> Variable:
+        """One variable with its transformations; raises NameRefused."""
+        ...
+
+    def text(self, text: Text) -> Callable[[Run], str] | str:
+        """A format: a str where it holds no variable, else a function that fills it in; raises NameRefused."""
+        ...
+
+    def runtime_text(self, value: str) -> Callable[[Run], str] | str:
+        """As `text`, for a string that came up while a route ran; raises NameRefused."""
+        ...
+
+    @property
+    def world(self) -> World | None:
+        """The world that the program is loaded into; None while a file is only checked."""
+        ...
+
+    @property
+    def route(self) -> str:
+        """Title of the block that the variable stands in, such as `event_route[evapi:message-received]`; else ""."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PseudoVariable:
+    """One class: `$name`. `make` prepares a use of it and raises NameRefused where Kamailio does.
+
+    `inner`: "no" (a `(name)` is refused), "optional" or "required". `index`: whether `[...]` is taken.
+    `names`: the inner names where they are a closed set, for messages and completion.
+    """
+
+    name: str
+    make: Callable[[PVar, Resolver], Variable]
+    inner: str = "no"
+    index: bool = False
+    writable: bool = False
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One function by name and number of arguments; Kamailio's key.
+
+    `fixup` gets the constant arguments (None for those that are not constant) once when the cfg is loaded and may give
+    replacements; it raises FixupError. `at` True: the function also gets `at=Span` of the call, for its log lines.
+    `waits`: it is `async def`, and so is each route that reaches it.
+    `lazy`: TEXT, CONST_TEXT and VALUE arguments arrive unread, as a plain str or as a function of the run, so that what
+    nobody will see is never put together.
+    `calls_route`: it may run a route by its name: it gives what the route gives, an int or an awaitable of one, and the
+    compiler treats it as `route($var(x))`.
+    """
+
+    name: str
+    call: Callable[..., int | Awaitable[int]]
+    args: tuple[Arg, ...] = ()
+    routes: Routes = Routes.ANY
+    fixup: Callable[[tuple[object | None, ...]], tuple[object | None, ...]] | None = None
+    at: bool = False
+    waits: bool = False
+    lazy: bool = False
+    calls_route: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A modparam. `check` gives a message where the value is refused, else None. `default` None: none. `runs` False:
+    it is checked, but what it asks for does not run here, which is said at start."""
+
+    name: str
+    type: type[int] | type[str]
+    default: int | str | None = None
+    check: Callable[[int | str], str | None] | None = None
+    set: Callable[[World, int | str], None] | None = None  # for modparams that are a callback in Kamailio
+    runs: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class EventRoute:
+    """An event_route that this module runs."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transformation:
+    """`{cls.op,...}`. `params` is the signature in the catalogue's form, such as `(n,n)`, `(s)`, `(c)`, `(n?)` or "".
+
+    `prepare` gets the raw arguments and the resolver and gives the function that runs: value -> value.
+    Where all arguments are constant the result is `apply` with them bound. Raises NameRefused.
+
+    The function raises NoValue where the transformation fails. The rest of the chain is then not run; the variable is
+    $null in an expression and prints nothing (not `<null>`) in a format: see transformations.chain.
+    """
+
+    cls: str
+    op: str
+    params: str
+    prepare: Callable[[Text | None, Resolver], Callable[[Run, Value], Value]]
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleSpec:
+    """A module. `init` runs once when a program is loaded and gives the module's state (`World.state[name]`)."""
+
+    name: str
+    functions: tuple[Function, ...] = ()
+    params: tuple[Param, ...] = ()
+    pvs: tuple[PseudoVariable, ...] = ()
+    transformations: tuple[Transformation, ...] = ()
+    event_routes: tuple[EventRoute, ...] = ()
+    init: Callable[[World], object] | None = None
+    doc: str = ""

@@ -1,0 +1,238 @@
+"""A kamailio.cfg, loaded and ready to be driven: by sockets (`server`) or by hand, in an application's own tests.
+
+Nothing here does I/O but for reading the configuration.
+"""
+
+from __future__ import annotations
+
+import random as _random
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from evapi_cfg import modules
+from evapi_cfg.catalog import Catalog
+from evapi_cfg.check.report import Report, check_file, check_text
+from evapi_cfg.compile.program import NotRun, Program, load
+from evapi_cfg.diagnostics.model import Severity
+from evapi_cfg.modules.context import Clock, Level, Log, World
+from evapi_cfg.protocol import netstring
+from evapi_cfg.runtime.engine import MAX_FRAME, Engine, make_hub
+from evapi_cfg.runtime.hub import EventClient, EventHub
+from evapi_cfg.runtime.log import LogWriter
+from evapi_cfg.runtime.overrides import Override, checked
+from evapi_cfg.source import SourceFile, Span, store
+from evapi_cfg.syntax.ast import Config, LoadModule, RouteBlock
+
+
+class ConfigError(Exception):
+    """The configuration has errors; `report` has them all."""
+
+    def __init__(self, report: Report) -> None:
+        first = next(found for found in report.diagnostics if found.severity is Severity.ERROR)
+        more = f" (and {report.errors - 1} more)" if report.errors > 1 else ""
+        super().__init__(f"{first.span}: {first.message}{more}")
+        self.report = report
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One log line: `level` is Kamailio's (-1 ERROR, 0 WARNING, 2 INFO ...), `source` is `script` for xlog's."""
+
+    level: int
+    source: str
+    message: str
+    line: int = 0
+    route: str = ""
+
+
+class Records:
+    """A log that keeps its lines: the default of an `App` that is driven by hand."""
+
+    def __init__(self, threshold: int = Level.INFO) -> None:
+        self.threshold = threshold
+        self.lines: list[Record] = []
+
+    def __call__(self, level: int, source: str, message: str, at: Span | None = None, route: str = "") -> None:
+        if level <= self.threshold:
+            line = at.file.line_number(at.start) if at is not None and at.file.text else 0
+            self.lines.append(Record(level, source, message, line, route))
+
+
+class Peer:
+    """A client that is connected without a socket."""
+
+    def __init__(self, app: App, client: EventClient | None) -> None:
+        self._app = app
+        self._client = client
+        self._received = bytearray()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the server still has the connection open."""
+        return self._client is not None and self._client.connected
+
+    def send(self, data: bytes) -> None:
+        """Hands the server bytes, as a socket would bring them: cut anywhere."""
+        if self._client is not None and self._client.connected:
+            self._app.engine.receive(self._client, data)
+            self._app.deliver()
+
+    def send_message(self, message: bytes | str) -> None:
+        """Hands the server one message, framed as the configuration asks."""
+        body = message.encode() if isinstance(message, str) else message
+        self.send(netstring.encode(body) if self._app.engine.netstrings else body)
+
+    def receive(self) -> bytes:
+        """All bytes that the server has sent since the last call."""
+        data = bytes(self._received)
+        self._received.clear()
+        return data
+
+    def close(self) -> None:
+        """Closes this side."""
+        if self._client is not None:
+            self._app.engine.gone(self._client)
+            self._app.deliver()
+
+    def _take(self, data: bytes) -> None:
+        self._received += data
+
+
+class App:
+    """A loaded configuration with its engine. `report` has the checker's warnings."""
+
+    def __init__(self, program: Program, hub: EventHub, report: Report, *, max_frame: int = MAX_FRAME) -> None:
+        self.program = program
+        self.report = report
+        self.engine = Engine(program, hub, max_frame=max_frame)
+
+    @property
+    def log(self) -> Log:
+        return self.program.world.log
+
+    @property
+    def not_run(self) -> tuple[NotRun, ...]:
+        """What the configuration uses of Kamailio that does not run here."""
+        return self.program.not_run
+
+    def connect(self, address: str = "127.0.0.1", port: int = 50000) -> Peer:
+        """Connects a client without a socket; `connected` is False if the server refuses it."""
+        if self.engine.flush is not None:
+            raise RuntimeError("this App is served on sockets: load another one to drive it by hand")
+        self.engine.start()
+        client = self.engine.connect(address, port)
+        peer = Peer(self, client)
+        if client is not None:
+            client.peer = peer
+        self.deliver()
+        return peer
+
+    def advance(self) -> None:
+        """Goes on with runs that sleep and whose time has come, by the clock that the app was loaded with."""
+        self.engine.advance()
+        self.deliver()
+
+    def deliver(self) -> None:
+        for client, data in self.engine.hub.drain():
+            if isinstance(client.peer, Peer):
+                client.peer._take(data)
+        self.engine.resumed.clear()
+
+
+def load_file(
+    path: str,
+    *,
+    defines: Mapping[str, str | None] | None = None,
+    params: Iterable[Override] = (),
+    log: Log | None = None,
+    clock: Clock | None = None,
+    random: _random.Random | None = None,
+    max_frame: int = MAX_FRAME,
+) -> App:
+    """Reads, checks and loads a kamailio.cfg.
+
+    `defines` are as `-A` on the command line, `params` modparams that come after the file's: (module, name, value).
+    `log` gets the log lines; by default they are kept in `app.log.lines`. `max_frame`: bytes of the longest frame.
+    Raises ConfigError where the checker finds errors, SourceError where the file cannot be read, ValueError where
+    `params` names what no loaded module has, or gives it a value that it does not take.
+    """
+    report = check_file(path, defines=defines or {})
+    return load_report(report, params=params, log=log, clock=clock, random=random, max_frame=max_frame)
+
+
+def load_text(
+    text: str,
+    name: str = "<text>",
+    *,
+    defines: Mapping[str, str | None] | None = None,
+    params: Iterable[Override] = (),
+    log: Log | None = None,
+    clock: Clock | None = None,
+    random: _random.Random | None = None,
+    max_frame: int = MAX_FRAME,
+) -> App:
+    """As load_file, for a configuration that is at hand as text."""
+    report = check_text(store(text), name, defines=defines or {})
+    return load_report(report, params=params, log=log, clock=clock, random=random, max_frame=max_frame)
+
+
+def load_report(
+    report: Report,
+    *,
+    params: Iterable[Override] = (),
+    log: Log | None = None,
+    clock: Clock | None = None,
+    random: _random.Random | None = None,
+    max_frame: int = MAX_FRAME,
+) -> App:
+    """Loads what has been checked already; raises ConfigError where errors were found, ValueError as load_file."""
+    if report.errors:
+        raise ConfigError(report)
+    log = log if log is not None else Records()
+    # The modparams decide what the hub is like, and they are known once the program is loaded.
+    world = World(hub=EventHub(0), log=log, clock=clock, random=random)
+    overrides = list(checked(params, report.config, modules.by_name)) if params else []
+    program = load(report.config, world, modules.by_name, overrides=overrides, module_of=_module_of(report.config))
+    made = make_hub(world)
+    world.hub = made
+    if isinstance(log, LogWriter):
+        log.routes_at = _routes_at(program)
+    return App(program, made, report, max_frame=max_frame)
+
+
+def _module_of(config: Config) -> Callable[[str], str]:
+    """Which module has a name: one that the file loads, where several do."""
+    catalog = Catalog()
+    loaded = [item.module for item in config.items if isinstance(item, LoadModule)]
+
+    def find(name: str) -> str:
+        if name.endswith("()"):
+            found = catalog.function_modules.get(name[:-2], ())
+        elif name.startswith("{"):
+            found = catalog.transformation_modules.get(name[1:-1].partition(".")[0], ())
+        else:
+            found = catalog.pv_modules.get(name[1:], ())
+        return next((module for module in found if module in loaded), found[0] if found else "")
+
+    return find
+
+
+def _start(block: RouteBlock) -> int:
+    return block.span.start
+
+
+def _routes_at(program: Program) -> Callable[[Span], str]:
+    blocks: dict[SourceFile, list[RouteBlock]] = {}
+    for item in program.config.items:
+        if isinstance(item, RouteBlock):
+            blocks.setdefault(item.span.file, []).append(item)
+    for found in blocks.values():
+        found.sort(key=_start)
+
+    def find(span: Span) -> str:
+        found = blocks.get(span.file, [])
+        index = bisect_right(found, span.start, key=_start) - 1
+        return found[index].title if index >= 0 and span.start < found[index].span.end else ""
+
+    return find

@@ -1,0 +1,352 @@
+"""The event server without sockets: connections, messages and time go in, bytes for clients come out of the hub.
+
+Whoever owns the sockets calls `connect`, `receive` and `gone`, then writes what `hub.drain()` gives. Runs that wait
+(`sleep`) are kept here with their time; `advance` goes on with those that are due.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from types import TracebackType
+from typing import Any, cast
+
+from evapi_cfg.compile.program import Program, Route
+from evapi_cfg.modules import evapi
+from evapi_cfg.modules.context import Level, Pause, Run, ScriptOver, World
+from evapi_cfg.protocol.bare import BareDecoder
+from evapi_cfg.protocol.netstring import FaultKind, NetstringDecoder
+from evapi_cfg.runtime.hub import EventClient, EventHub
+from evapi_cfg.source import Span
+
+MAX_FRAME = 32767  # Kamailio reads frames up to this, header and comma included (CLIENT_BUFFER_SIZE - 1)
+WORKER_ONE_INIT = "core:worker-one-init"
+WAITING_MOST = 256  # messages of one client that wait for their turn before its socket is no longer read
+WAITING_FEW = 64  # and how few there are before it is read again
+PENDING_MOST = 1 << 20  # characters for clients that may pile up before the sockets get their turn
+
+_HINTS = {
+    FaultKind.EMPTY: "an empty frame `0:,` was skipped; Kamailio drops everything behind it in the same read",
+    FaultKind.CUT_LENGTH: "a frame's length came in two reads and was put together; Kamailio loses such a frame",
+}
+
+
+class Task:
+    """A run that waits: its coroutine, and what is to be done when it ends."""
+
+    __slots__ = ("client", "coroutine", "run", "slots")
+
+    def __init__(
+        self, run: Run, coroutine: Coroutine[Pause, None, int], client: EventClient | None, slots: int
+    ) -> None:
+        self.run = run
+        self.coroutine = coroutine
+        self.client = client  # whose messages wait until it ends; None: nobody's
+        self.slots = slots  # workers that it takes: 1 for a message, else 0
+
+
+class Engine:
+    """Runs a program's event routes. `hub` must be the one that the program's world was made with."""
+
+    def __init__(self, program: Program, hub: EventHub, *, max_frame: int = MAX_FRAME) -> None:
+        self.program = program
+        self.world = program.world
+        self.hub = hub
+        self.max_frame = max_frame
+        self.flush: Callable[[], None] | None = None  # called in the middle of much output, to keep memory bounded
+        self.resumed: list[EventClient] = []  # clients whose sockets may be read again
+        self.netstrings = self.world.int_param("evapi", "netstring_format", 1) != 0
+        workers = self.world.int_param("evapi", "workers", 1)
+        self._slots = workers if workers > 0 else 1 << 30
+        self._in_dispatcher = workers <= 0
+        self._vars = dict(self.world.vars)  # $var of the evapi routes
+        self._sip_vars = dict(self.world.vars)
+        self._on_new = program.events.get(evapi.CONNECTION_NEW)
+        self._on_closed = program.events.get(evapi.CONNECTION_CLOSED)
+        self._on_message = program.events.get(evapi.MESSAGE_RECEIVED)
+        waiting = program.waiting
+        # A client's messages also wait for its connection-new, which may close it or give it a tag.
+        self._message_waits = not waiting.isdisjoint(map(self._title, (evapi.MESSAGE_RECEIVED, evapi.CONNECTION_NEW)))
+        self._new_run = _run_class(self._title(evapi.CONNECTION_NEW), True, self.world, self._vars)
+        self._closed_run = _run_class(self._title(evapi.CONNECTION_CLOSED), True, self.world, self._vars)
+        self._message_run = _run_class(self._title(evapi.MESSAGE_RECEIVED), self._in_dispatcher, self.world, self._vars)
+        self._ready: list[tuple[int, EventClient]] = []  # a heap: who may begin, by the number of its next message
+        self._received = 0  # messages that had to be numbered
+        self._in_work = 0
+        self._held = False  # messages wait only until what was sent for the last ones has gone out
+        self._sleeping: list[tuple[float, int, Task]] = []
+        self._serial = 0
+        self._missing_told = False
+        self._started = False
+
+    @staticmethod
+    def _title(event: str) -> str:
+        return f"event_route[{event}]"
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is in work and nothing waits for its turn."""
+        return not self._in_work and not self._ready and not self._sleeping
+
+    def start(self) -> None:
+        """Runs event_route[core:worker-one-init], once, before any client is there. A second call does nothing."""
+        route = self.program.events.get(WORKER_ONE_INIT)
+        if route is not None and not self._started:
+            self._started = True
+            run = _run_class(self._title(WORKER_ONE_INIT), False, self.world, self._sip_vars)(None, None)
+            self._begin(route, run, None)
+
+    # ---- what happens to a connection
+
+    def connect(self, address: str, port: int) -> EventClient | None:
+        """A new connection; None if there are too many: it must be closed, no event runs."""
+        client = self.hub.join(address, port)
+        if client is None:
+            self._log(
+                Level.ERROR,
+                f"too many clients: {address}:{port} is refused, max_clients is {self.hub.limit}",
+            )
+            return None
+        client.decoder = NetstringDecoder(self.max_frame) if self.netstrings else BareDecoder(self.max_frame)
+        if self._on_new is not None:
+            self._begin(self._on_new, self._new_run(client, None), client)
+        return client
+
+    def receive(self, client: EventClient, data: bytes) -> None:
+        """Bytes of a client. Afterwards `client.connected` is False if it must be closed, `client.full` True if it
+        should not be read for now."""
+        decoder = client.decoder
+        messages = decoder.feed(data)
+        if messages:
+            route = self._on_message
+            if route is None:
+                self._tell_missing()
+            elif self._message_waits or client.waiting:
+                self._wait_for_turn(client, messages)
+                self._take_turns()
+                if client.waiting and (self._held or len(client.waiting) > WAITING_MOST):
+                    client.full = True
+            else:
+                new, hub, world = self._message_run, self.hub, self.world
+                rest = iter(messages)
+                for text in rest:
+                    if not client.connected:
+                        break
+                    world.runs += 1
+                    run = new(client, text)
+                    try:
+                        route(run)
+                    except ScriptOver:
+                        pass
+                    except Exception as error:
+                        self._crashed(run, error)
+                    if hub.pending > PENDING_MOST and self.flush is not None:
+                        # So much output for one read: those who read it must get a chance to before there is more.
+                        self.flush()
+                        self._wait_for_turn(client, list(rest))
+                        client.full = bool(client.waiting)
+                        self._held = self._held or client.full
+                        break
+        if decoder.faults:
+            self._faults(client)
+
+    def gone(self, client: EventClient, *, reads: bool = True) -> None:
+        """The client has closed its side, or its connection broke. What connection-closed relays still goes to it,
+        since it may have closed one direction only; not so if it `reads` no more."""
+        if not client.connected:
+            return
+        if reads and self._in_dispatcher and (client.busy or client.waiting):
+            # Without workers Kamailio looks at nothing else until what this client sent has been worked off.
+            client.leaving = True
+            return
+        if self._on_closed is not None:
+            self._begin(self._on_closed, self._closed_run(client, None), None)
+        if reads:
+            self.hub.close(client)
+        else:
+            self.hub.leave(client)
+
+    def cut(self, client: EventClient, reason: str, *, reads: bool) -> None:
+        """Ends a connection from this side for a reason that the log tells."""
+        self._log(Level.ERROR, f"client {client.conidx} ({client.address}:{client.port}) is cut: {reason}")
+        self.gone(client, reads=reads)
+
+    # ---- runs that wait
+
+    def next_time(self) -> float | None:
+        """When `advance` has something to do, on the monotonic clock; None: never."""
+        if self._held:
+            return 0.0
+        return self._sleeping[0][0] if self._sleeping else None
+
+    def advance(self) -> None:
+        """Goes on with the runs whose time has come, and with messages that were held back."""
+        self._held = False
+        now = self.world.clock.monotonic()
+        while self._sleeping and self._sleeping[0][0] <= now:
+            self._step(heapq.heappop(self._sleeping)[2])
+        self._take_turns()
+
+    def _begin(self, route: Route, run: Run, client: EventClient | None, slots: int = 0) -> None:
+        outcome: int | Awaitable[int] = 0
+        self.world.runs += 1
+        try:
+            outcome = route(run)
+        except ScriptOver:
+            pass
+        except Exception as error:
+            self._crashed(run, error)
+        if not isinstance(outcome, int):
+            self._in_work += slots
+            if client is not None:
+                client.busy = True
+            self._step(Task(run, cast("Coroutine[Pause, None, int]", outcome), client, slots))
+        elif client is not None:
+            self._next_of(client, run)
+
+    def _step(self, task: Task) -> None:
+        try:
+            pause = task.coroutine.send(None)
+        except (StopIteration, ScriptOver):
+            self._done(task)
+        except Exception as error:
+            self._crashed(task.run, error)
+            self._done(task)
+        else:
+            self._serial += 1
+            when = self.world.clock.monotonic() + pause.seconds
+            heapq.heappush(self._sleeping, (when, self._serial, task))
+
+    def _done(self, task: Task) -> None:
+        self._in_work -= task.slots
+        client = task.client
+        if client is not None:
+            client.busy = False
+            self._next_of(client, task.run)
+
+    # ---- messages that wait for their turn
+
+    def _wait_for_turn(self, client: EventClient, messages: list[str]) -> None:
+        if not client.connected:
+            return
+        waiting = client.waiting
+        if waiting is None:
+            waiting = client.waiting = deque()
+        first = self._received
+        waiting.extend(enumerate(messages, first))
+        self._received += len(messages)
+        if not client.busy and waiting and waiting[0][0] == first:
+            heapq.heappush(self._ready, (first, client))
+
+    def _take_turns(self) -> None:
+        """Begins waiting messages while there is a worker for them; a client's next waits for its last."""
+        while self._ready and self._in_work < self._slots:
+            if self.hub.pending > PENDING_MOST and self.flush is not None:
+                self.flush()
+                self._held = True
+                return
+            client = heapq.heappop(self._ready)[1]
+            waiting = cast("deque[tuple[int, str]]", client.waiting)
+            text = waiting.popleft()[1]
+            if client.full and len(waiting) < WAITING_FEW:
+                client.full = False
+                self.resumed.append(client)
+            self._begin(cast(Route, self._on_message), self._message_run(client, text), client, 1)
+
+    def _next_of(self, client: EventClient, last: Run) -> None:
+        """The client's next message may begin. There is none behind one that closed the connection."""
+        if client.waiting:
+            if last.closed:
+                client.waiting.clear()
+            else:
+                heapq.heappush(self._ready, (client.waiting[0][0], client))
+        elif client.leaving:
+            client.leaving = False
+            self.gone(client)
+
+    # ---- log
+
+    def _log(self, level: Level, message: str, at: Span | None = None, route: str = "") -> None:
+        if level <= self.world.log.threshold:
+            self.world.log(level, "evapi", message, at, route)
+
+    def _tell_missing(self) -> None:
+        if not self._missing_told:
+            self._missing_told = True
+            self._log(Level.WARNING, f"messages are dropped: there is no {self._title(evapi.MESSAGE_RECEIVED)}")
+
+    def _faults(self, client: EventClient) -> None:
+        faults, client.decoder.faults = client.decoder.faults, []
+        who = f"client {client.conidx} ({client.address}:{client.port})"
+        for fault in faults:
+            hint = _HINTS.get(fault.kind)
+            if hint is not None:
+                if fault.kind not in client.hinted:
+                    client.hinted.add(fault.kind)
+                    self._log(Level.NOTICE, f"{who}: {hint}")
+            elif fault.kind is FaultKind.TOO_LONG:
+                size = f"{fault.size} bytes" if fault.size else "an impossible length"
+                if client.connected:
+                    self.cut(client, f"a frame of {size}, at most {self.max_frame} are taken (--max-frame)", reads=True)
+            else:
+                self._log(
+                    Level.WARNING,
+                    f"{who}: {fault.kind.value} at {_quoted(fault.shown)}: {fault.size} bytes are dropped"
+                    f"{_likely_cause(fault.shown)}",
+                )
+
+    def _crashed(self, run: Run, error: Exception) -> None:
+        at, route = self._place_of(error.__traceback__)
+        text = (
+            f"a bug in evapi-cfg: {type(error).__name__}: {error} (this run of {run.route} ended, the server goes on)"
+        )
+        self._log(Level.CRITICAL, text, at, route)
+
+    def _place_of(self, trace: TracebackType | None) -> tuple[Span | None, str]:
+        """The line of the cfg and the route in which an exception arose."""
+        found: Span | None = None
+        route = ""
+        while trace is not None:
+            frame = trace.tb_frame
+            if frame.f_globals is self.program.namespace:
+                code: Any = frame.f_code
+                for file in self.program.config.files:
+                    if file.name == code.co_filename:
+                        start = sum(len(line) + 1 for line in file.text.split("\n")[: trace.tb_lineno - 1])
+                        found, route = Span(file, start, start), code.co_name
+                        break
+            trace = trace.tb_next
+        return found, route
+
+
+def make_hub(world: World) -> EventHub:
+    """The hub that the modparams ask for."""
+    netstrings = world.int_param("evapi", "netstring_format", 1) != 0
+    return EventHub(max(world.int_param("evapi", "max_clients", 8), 0), netstrings=netstrings)
+
+
+class _EventRun(Run):
+    """A run of one event. What is the same for all runs of that event stands in a class of its own (see
+    `_run_class`), so that making one costs two assignments."""
+
+    def __init__(self, client: EventClient | None, text: str | None) -> None:
+        self.client = client
+        self.text = text
+
+
+def _run_class(title: str, in_dispatcher: bool, world: World, vars: dict[str, int | str]) -> type[_EventRun]:
+    return type("Run", (_EventRun,), {"route": title, "dispatcher": in_dispatcher, "world": world, "vars": vars})
+
+
+def _quoted(text: str) -> str:
+    return repr(text)
+
+
+def _likely_cause(shown: str) -> str:
+    start = shown.lstrip(" \t\r\n")[:1]
+    if start in ("{", "["):
+        return "; does the client send JSON without a netstring around it?"
+    if start.isalpha():
+        return "; does the client send bare text? `netstring_format` 0 takes it"
+    return ""

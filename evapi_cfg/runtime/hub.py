@@ -1,0 +1,195 @@
+"""The connected clients: their places, tags and out-buffers. No sockets: `drain` hands out what is to be written.
+
+Frames are kept as text and become bytes once, when they are handed out. What goes to everybody is kept once, in a log
+that all clients share, so a relay costs the same for one client as for a thousand until it is handed out.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import deque
+from heapq import heappop, heappush
+from operator import attrgetter
+from typing import TypeAlias, cast
+
+from evapi_cfg.modules.context import Client
+from evapi_cfg.protocol.bare import BareDecoder
+from evapi_cfg.protocol.netstring import FaultKind, NetstringDecoder
+
+Decoder: TypeAlias = "NetstringDecoder | BareDecoder"
+NOTHING = BareDecoder(1)  # until the engine gives a client its own
+CONIDX = attrgetter("conidx")
+
+
+class EventClient:
+    """One connected application. `conidx` is its place, from 0, and free again as soon as it leaves."""
+
+    __slots__ = (
+        "address", "busy", "conidx", "connected", "decoder", "frames", "full", "hinted", "leaving",
+        "peer", "port", "seen", "tag", "waiting",
+    )  # fmt: skip
+
+    def __init__(self, conidx: int, address: str, port: int, seen: int) -> None:
+        self.conidx = conidx
+        self.address = address
+        self.port = port
+        self.tag: str | None = None
+        self.connected = True
+        self.frames: list[str] = []  # waiting to be handed out, without the tail of the shared log
+        self.seen = seen  # how much of the shared log is behind this client
+        self.decoder: Decoder = NOTHING
+        self.hinted: set[FaultKind] = set()  # hints that this client's log lines have given
+        self.waiting: deque[tuple[int, str]] | None = None  # numbered messages that wait for their turn
+        self.busy = False  # one of its messages, or its connection-new, is in work
+        self.leaving = False  # it has gone, and connection-closed waits until its messages are done
+        self.full = False  # so many wait that it should not be read
+        self.peer: object = None  # whatever the owner of the sockets wants to find here
+
+    def __repr__(self) -> str:
+        return f"<client {self.conidx} {self.address}:{self.port}>"
+
+
+class EventHub:
+    """All clients. `limit` is the number of places; `netstrings` False sends messages as they are."""
+
+    def __init__(self, limit: int, *, netstrings: bool = True) -> None:
+        self.limit = limit
+        self.clients: list[EventClient] = []  # connected, by conidx
+        self.pending = 0  # characters kept since the last drain, shared ones counted once
+        self._netstrings = netstrings
+        self._log: list[str] = []
+        self._free: list[int] = []  # places that were used before, a heap
+        self._next = 0  # the first place never used
+        self._tags: dict[str, list[EventClient]] = {}  # by conidx
+        self._touched: list[EventClient] = []  # with frames of their own
+        self._leaving: list[EventClient] = []  # closed by the script, not yet handed out
+
+    def join(self, address: str, port: int) -> EventClient | None:
+        """A new client in the lowest free place; None if all are taken."""
+        if len(self.clients) >= self.limit:
+            return None
+        if self._free:
+            place = heappop(self._free)
+        else:
+            place = self._next
+            self._next += 1
+        client = EventClient(place, address, port, len(self._log))
+        if not self.clients or self.clients[-1].conidx < place:
+            self.clients.append(client)
+        else:
+            insort(self.clients, client, key=CONIDX)
+        return client
+
+    def leave(self, client: EventClient) -> None:
+        """The client has gone: nothing more is sent, its place is free."""
+        if client.connected:
+            self._forget(client)
+            client.frames.clear()
+
+    def close(self, client: Client) -> None:
+        """The script closes the client: what was sent before still reaches it, and its place is free at once."""
+        client = cast(EventClient, client)
+        if client.connected:
+            self._catch_up(client)
+            self._forget(client)
+            self._leaving.append(client)
+
+    def _forget(self, client: EventClient) -> None:
+        client.connected = False
+        self.clients.remove(client)
+        self._untag(client)
+        heappush(self._free, client.conidx)
+
+    def _untag(self, client: EventClient) -> None:
+        if client.tag is not None:
+            tagged = self._tags[client.tag]
+            tagged.remove(client)
+            if not tagged:
+                del self._tags[client.tag]
+            client.tag = None
+
+    def set_tag(self, client: Client, tag: str) -> None:
+        client = cast(EventClient, client)
+        if client.connected and client.tag != tag:
+            self._untag(client)
+            client.tag = tag
+            insort(self._tags.setdefault(tag, []), client, key=CONIDX)
+
+    def relay(self, data: str) -> int:
+        """To every client; how many there are."""
+        if not self.clients:
+            return 0
+        frame = f"{len(data)}:{data}," if self._netstrings else data
+        self._log.append(frame)
+        self.pending += len(frame)
+        return len(self.clients)
+
+    def unicast(self, data: str, tag: str) -> int:
+        """To the client with the tag in the lowest place."""
+        tagged = self._tags.get(tag)
+        if tagged is None:
+            return 0
+        client = tagged[0]
+        frame = f"{len(data)}:{data}," if self._netstrings else data
+        self.pending += len(frame)
+        if client.seen != len(self._log):
+            self._catch_up(client)
+        if not client.frames:
+            self._touched.append(client)
+        client.frames.append(frame)
+        return 1
+
+    def multicast(self, data: str, tag: str) -> int:
+        """To all clients with the tag."""
+        tagged = self._tags.get(tag)
+        if tagged is None:
+            return 0
+        frame = f"{len(data)}:{data}," if self._netstrings else data
+        self.pending += len(frame)
+        for client in tagged:
+            if client.seen != len(self._log):
+                self._catch_up(client)
+            if not client.frames:
+                self._touched.append(client)
+            client.frames.append(frame)
+        return len(tagged)
+
+    def _catch_up(self, client: EventClient) -> None:
+        """Takes what the client has not seen of the shared log into its own frames, to keep the order."""
+        if client.seen < len(self._log):
+            if not client.frames:
+                self._touched.append(client)
+            client.frames.extend(self._log[client.seen :])
+            client.seen = len(self._log)
+
+    def drain(self) -> list[tuple[EventClient, bytes]]:
+        """All that is to be written, and to whom; nothing is kept. Clients that the script closed are among them with
+        `connected` False, even if there is nothing to write to them."""
+        out: list[tuple[EventClient, bytes]] = []
+        log = self._log
+        if log:
+            shared = "".join(log).encode("latin-1")
+            end = len(log)
+            for client in self.clients:
+                if client.frames:
+                    client.frames.extend(log[client.seen :])
+                    out.append((client, "".join(client.frames).encode("latin-1")))
+                    client.frames = []
+                elif client.seen == 0:
+                    out.append((client, shared))
+                elif client.seen < end:
+                    out.append((client, "".join(log[client.seen :]).encode("latin-1")))
+                client.seen = 0
+            self._log = []
+        else:
+            for client in self._touched:
+                if client.connected and client.frames:
+                    out.append((client, "".join(client.frames).encode("latin-1")))
+                    client.frames = []
+        for client in self._leaving:
+            out.append((client, "".join(client.frames).encode("latin-1")))
+            client.frames = []
+        self._touched = []
+        self._leaving = []
+        self.pending = 0
+        return out

@@ -1,0 +1,112 @@
+"""Log lines as text: for people, as JSON, or in Kamailio's own form. Where they are written is the caller's business.
+
+Messages come with one character per byte, as all text of a cfg and of clients, and leave as people read them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Literal, TypeAlias
+
+from evapi_cfg.modules.context import Clock, Level, SystemClock
+from evapi_cfg.source import Span, show
+
+LogFormat: TypeAlias = Literal["text", "json", "kamailio"]
+
+# Kamailio's names, core/dprint.c
+NAMES: dict[int, str] = {
+    Level.ALERT: "ALERT",
+    Level.BUG: "BUG",
+    Level.CRITICAL: "CRITICAL",
+    Level.ERROR: "ERROR",
+    Level.WARNING: "WARNING",
+    Level.NOTICE: "NOTICE",
+    Level.INFO: "INFO",
+    Level.DEBUG: "DEBUG",
+}
+LEVELS = {name: level for level, name in NAMES.items()} | {"CRIT": -2, "ERR": -1, "WARN": 0, "DBG": 3}
+_COLOURS = {-5: "1;31", -4: "1;31", -3: "1;31", -2: "1;31", -1: "31", 0: "33", 1: "36", 2: "32", 3: "2"}
+# The second range has the one-character forms of escape sequences that some terminals obey.
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+
+
+def level_name(level: int) -> str:
+    return NAMES.get(level) or NAMES[Level.CRITICAL if level < -1 else Level.DEBUG]
+
+
+def parse_level(text: str) -> int | None:
+    """A level by name (`INFO`, `L_INFO`, `info`) or number; None for anything else."""
+    word = text.strip().upper().removeprefix("L_")
+    if re.fullmatch("-?[0-9]{1,9}", word):
+        return max(min(int(word), Level.DEBUG), Level.ALERT)
+    return LEVELS.get(word)
+
+
+class LogWriter:
+    """Makes lines and hands each to `write`. `threshold` is Kamailio's `debug`: what is above it is not written.
+
+    `routes_at` names the block that a place in the cfg belongs to.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[str], None],
+        *,
+        form: LogFormat = "text",
+        threshold: int = Level.INFO,
+        colour: bool = False,
+        pid: int = 0,
+        clock: Clock | None = None,
+    ) -> None:
+        self.threshold = threshold
+        self.routes_at: Callable[[Span], str] = lambda span: ""
+        self._write = write
+        self._colour = colour
+        self._pid = pid
+        self._clock: Clock = clock or SystemClock()
+        self._line = {"text": self._text, "json": self._json, "kamailio": self._kamailio}[form]
+
+    def __call__(self, level: int, source: str, message: str, at: Span | None = None, route: str = "") -> None:
+        if level <= self.threshold:
+            if at is not None:
+                route = self.routes_at(at) or route
+            self._write(self._line(level, source, show(message), at, route))
+
+    def _text(self, level: int, source: str, message: str, at: Span | None, route: str) -> str:
+        name = f"{level_name(level):8}"
+        if self._colour:
+            name = f"\033[{_COLOURS.get(level, '0')}m{name}\033[0m"
+        where = ""
+        if at is not None and at.file.text:
+            where = f"{at.file.name}:{at.file.line_number(at.start)}"
+        if route:
+            where = f"{where} {route}" if where else route
+        if where:
+            where = f"  \033[2m({where})\033[0m" if self._colour else f"  ({where})"
+        prefix = "" if source == "script" else f"{source}: "
+        # A message that ends its line itself, as scripts do, must not leave an empty one; inner lines are set in.
+        body = message.rstrip("\n").translate(_CONTROLS).replace("\n", "\n         ")
+        return f"{name} {prefix}{body}{where}\n"
+
+    def _json(self, level: int, source: str, message: str, at: Span | None, route: str) -> str:
+        record: dict[str, object] = {
+            "time": round(self._clock.now(), 6),
+            "level": level_name(level),
+            "source": source,
+            "msg": message,
+        }
+        if at is not None and at.file.text:
+            record["file"] = at.file.name
+            record["line"] = at.file.line_number(at.start)
+        if route:
+            record["route"] = route
+        return json.dumps(record, ensure_ascii=False) + "\n"
+
+    def _kamailio(self, level: int, source: str, message: str, at: Span | None, route: str) -> str:
+        body = message.rstrip("\n").translate(_CONTROLS)
+        if source != "script" and at is not None and at.file.text:
+            body = f"[{at.file.name}:{at.file.line_number(at.start)}]: {body}"
+            return f" 0({self._pid}) {level_name(level)}: {source} {body}\n"
+        return f" 0({self._pid}) {level_name(level)}: <{source}>: {body}\n"

@@ -1,0 +1,110 @@
+"""`evapi-cfg run`: from a checked configuration to a server that runs until it is told to stop."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from evapi_cfg.check.report import Report
+from evapi_cfg.diagnostics import full
+from evapi_cfg.diagnostics.model import Severity
+from evapi_cfg.modules.context import Level
+from evapi_cfg.runtime.app import App, load_report
+from evapi_cfg.runtime.log import LogFormat, LogWriter, parse_level
+from evapi_cfg.runtime.overrides import Override, OverrideRefused
+from evapi_cfg.server import CannotListen, EventServer, Limits, LogStream, is_terminal, run_until_told, shown
+from evapi_cfg.syntax.ast import LoadModule
+
+DONE, FAULTY, UNABLE, CANNOT_LISTEN = 0, 1, 2, 3  # exit statuses
+SHOWN_USES = 20  # things that do not run here which the warning at start lists
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The flags of `evapi-cfg run`."""
+
+    strict: bool
+    params: tuple[Override, ...]
+    log_level: str  # "" takes the file's `debug`
+    log_format: LogFormat
+    max_queue: int  # bytes
+    max_frame: int  # bytes
+    drain: float  # seconds
+
+
+def run(read: Callable[[], Report | None], options: Options) -> int:
+    """Serves until a signal comes; gives the exit status. `read` gives None where it could not, and has said why."""
+    stream = LogStream()
+    colour = is_terminal(2)
+    level = parse_level(options.log_level)
+    if options.log_level and level is None:
+        stream(f"evapi-cfg: --log-level {options.log_level}: write ERROR, WARNING, NOTICE, INFO or DEBUG\n")
+        return UNABLE
+    report = read()
+    if report is None:
+        return UNABLE
+    log = LogWriter(stream, form=options.log_format, colour=colour and options.log_format == "text", pid=os.getpid())
+    if report.errors:
+        if options.log_format == "text":
+            stream(full.render(report.diagnostics, colour=colour))
+        else:
+            _log_diagnostics(report, log)
+        return FAULTY
+    if not any(isinstance(item, LoadModule) and item.module == "evapi" for item in report.config.items):
+        log(Level.ERROR, "evapi", f"nothing to serve: {report.files[0].name} does not load module evapi")
+        return FAULTY
+    try:
+        app = load_report(report, params=options.params, log=log, max_frame=options.max_frame)
+    except OverrideRefused as err:
+        stream(f"evapi-cfg: --set {err}\n")
+        return UNABLE
+    world = app.program.world
+    world.pid = os.getpid()
+    if level is None:
+        level = parse_level(str(world.core.get("debug", int(Level.WARNING))))
+    log.threshold = Level.WARNING if level is None else level
+    _log_diagnostics(report, log)
+    if app.not_run:
+        _tell_not_run(app, log)
+        if options.strict:
+            _say(log, Level.ERROR, "core", "--strict: refused to start, since the above does not run here")
+            return FAULTY
+    limits = Limits(options.max_queue, options.drain)
+
+    def ready(server: EventServer) -> None:
+        _say(log, Level.INFO, "evapi", f"listening on {shown(*server.address)}")
+
+    try:
+        run_until_told(app, limits, stream, ready)
+    except CannotListen as err:
+        _say(log, Level.ERROR, "evapi", str(err))
+        return CANNOT_LISTEN
+    finally:
+        stream.flush()
+    return DONE
+
+
+def _say(log: LogWriter, level: Level, source: str, message: str) -> None:
+    """Whatever the threshold is: why it does not start, and the line that everybody waits for."""
+    before, log.threshold = log.threshold, max(log.threshold, level)
+    log(level, source, message)
+    log.threshold = before
+
+
+def _log_diagnostics(report: Report, log: LogWriter) -> None:
+    for diagnostic in report.diagnostics:
+        level = Level.ERROR if diagnostic.severity is Severity.ERROR else Level.WARNING
+        log(level, "check", f"{diagnostic.message} [{diagnostic.code.name}]", diagnostic.span)
+
+
+def _tell_not_run(app: App, log: LogWriter) -> None:
+    lines = [
+        f"  {entry.use.span}: `{entry.use.name}`"
+        + (f" of module {entry.use.module}" if entry.use.module else "")
+        + (f", reached from {', '.join(entry.blocks)}" if entry.blocks else "")
+        for entry in app.not_run
+    ]
+    if len(lines) > SHOWN_USES:
+        lines[SHOWN_USES:] = [f"  ... and {len(lines) - SHOWN_USES} more"]
+    log(Level.WARNING, "core", "\n".join(["this does not run here, and gives -1 or $null when it is reached:", *lines]))

@@ -1,0 +1,205 @@
+"""Diagnostics of the scanner: what it drops, and what is never closed.
+
+Words and spans only; where such a thing is found the scanner knows.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from evapi_cfg.diagnostics import codes
+from evapi_cfg.diagnostics.model import Diagnostic, Fix, Related
+from evapi_cfg.diagnostics.suggest import near
+from evapi_cfg.source import SourceFile, Span, show
+from evapi_cfg.syntax.keywords import DIRECTIVE_WORDS
+
+MODES: Final = ("KAMAILIO", "OPENSER", "SER", "MAXCOMPAT", "ALL")
+REFUSED: Final = ("Kamailio refuses to start",)
+
+
+def unclosed_string(span: Span) -> Diagnostic:
+    quote = span.text
+    return Diagnostic(
+        codes.UNCLOSED_STRING,
+        "the string that starts here is not closed",
+        span,
+        f"write the missing {quote} at its end",
+        ("Kamailio reads the string on, over the ends of lines, to the next quote or the end of the file",),
+    )
+
+
+def odd_quotes(span: Span) -> Diagnostic:
+    return Diagnostic(
+        codes.UNCLOSED_STRING,
+        "the quotes on this line do not come in pairs",
+        span,
+        "write the missing quote, or remove the one too many",
+        ("Kamailio reads a string on, over the ends of lines, to the next quote or the end of the file",),
+    )
+
+
+def is_open_string(span: Span) -> bool:
+    """Whether a string that runs over lines probably lacks its quote: its first line looks like the end of a statement,
+    or a word is glued to its end."""
+    first, newline, _ = span.text.partition("\n")
+    if not newline:
+        return False
+    return span.file.text[span.end : span.end + 1].isalnum() or first.rstrip().endswith((";", ")", "{", "}", ","))
+
+
+def end_of_open_string(span: Span) -> int:
+    """Where a string that lacks its closing quote is taken to end: on its first line, before the marks that end a
+    statement or a block's head."""
+    text = span.file.text
+    line_end = text.find("\n", span.start)
+    line = text[span.start + 1 : len(text) if line_end < 0 else line_end]
+    return span.start + 1 + len(line.rstrip().rstrip(");{},").rstrip())
+
+
+def empty_file(file: SourceFile) -> Diagnostic:
+    return Diagnostic(
+        codes.EMPTY_FILE,
+        "the file holds no statement" if file.text.strip() else "the file is empty",
+        Span(file, 0, 0),
+        "write at least one route block, such as `request_route { exit; }`",
+        REFUSED,
+    )
+
+
+def unclosed_variable(span: Span, what: str) -> Diagnostic:
+    return Diagnostic(
+        codes.UNCLOSED_VARIABLE,
+        f"the variable that starts here is not closed before the {what}",
+        span,
+        "close its parentheses on the same line",
+        ("Kamailio reads a variable within one line only, and refuses to start",),
+    )
+
+
+def lone_dollar(span: Span) -> Diagnostic:
+    return Diagnostic(
+        codes.LONE_DOLLAR, "no name of a variable behind `$`", span, "write the name right behind `$`", REFUSED
+    )
+
+
+def detached_dollar(span: Span, name: str) -> Diagnostic:
+    return Diagnostic(
+        codes.DETACHED_DOLLAR,
+        "no name of a variable behind `$`",
+        span,
+        "write the name right behind `$`",
+        (f"Kamailio drops what stands between and takes the next name for that of an AVP, cut to `{name[1:]}`",),
+    )
+
+
+def dropped_in_event_name(span: Span, dropped: str, name: str) -> Diagnostic:
+    return Diagnostic(
+        codes.BAD_EVENT_NAME_CHARACTER,
+        f"`{show(dropped)}` in the name of an event route is ignored"
+        + (f": the block's name is `{name}`" if name else ""),
+        span,
+        "an event's name is `module:event`, of letters, digits and `-`, the event with `_` too",
+        ("Kamailio ignores such characters without a word, and the block may never run",),
+    )
+
+
+def comment_in_define(span: Span, name: str, taken: str, defined: Span | None) -> Diagnostic:
+    return Diagnostic(
+        codes.COMMENT_IN_DEFINE,
+        f"the value of `{name}` ends with a comment, which takes `{show(taken.strip())}` with it",
+        span,
+        "put the comment on a line of its own, above the define",
+        ("Kamailio takes all up to the end of the line as the define's value",),
+        (Related("defined here", defined),) if defined else (),
+    )
+
+
+def unclosed_comment(span: Span, depth: int) -> Diagnostic:
+    return Diagnostic(
+        codes.UNCLOSED_COMMENT,
+        "the comment that starts here is not closed" + (f": {depth} `*/` are missing" if depth > 1 else ""),
+        span,
+        "close it with `*/`; comments nest, so each `/*` in it needs one of its own",
+        ("Kamailio logs an error, and takes the rest of the file as comment",),
+    )
+
+
+def dropped(span: Span, characters: str) -> Diagnostic:
+    if characters.startswith("\xef\xbb\xbf"):
+        return Diagnostic(
+            codes.DROPPED_CHARACTER,
+            "the file starts with a byte-order mark",
+            span,
+            "save the file without one",
+            ("Kamailio ignores it, and writes it to its standard output",),
+            fix=Fix(Span(span.file, span.start, span.start + 3), ""),
+        )
+    shown = show(characters)
+    name = f"`{shown}`" if shown.isprintable() else "a control character" if len(shown) == 1 else "control characters"
+    return Diagnostic(
+        codes.DROPPED_CHARACTER,
+        f"{name} means nothing here and is ignored",
+        span,
+        "remove it",
+        ("Kamailio ignores it, and writes it to its standard output",),
+    )
+
+
+def comment(span: Span, text: str) -> Diagnostic | None:
+    """A comment that looks like a directive, or like the line that says for whom the file is written."""
+    word = ""
+    for char in text[2:]:
+        if not (char.isalpha() or char == "_"):
+            break
+        word += char
+    if not word:
+        return None
+    at = Span(span.file, span.start, min(span.end, span.start + 2 + len(word)))
+    if word in MODES:
+        rest = text[2 + len(word) :]
+        if text[0] == "!":
+            return None
+        return Diagnostic(
+            codes.IGNORED_DIRECTIVE,
+            f"`#!{word}` is only a comment: "
+            + (
+                "the line ends with a carriage return"
+                if rest == "\r"
+                else "something stands behind it"
+                if rest
+                else "its line has no end"
+            ),
+            at,
+            "save the file with plain line ends" if rest == "\r" else "let the line end right behind it",
+            ("Kamailio reads the file in its default mode, where an unknown variable is an AVP",),
+        )
+    if word in ("else", "endif"):
+        return Diagnostic(
+            codes.IGNORED_DIRECTIVE,
+            f"`#!{word}` with text behind it is only a comment",
+            span,
+            "put the text on a line of its own",
+            ("Kamailio takes the line as a comment without a word",),
+        )
+    if word in DIRECTIVE_WORDS:
+        return Diagnostic(
+            codes.IGNORED_DIRECTIVE,
+            f"`#!{word}` without a name is only a comment",
+            at,
+            f"write a name behind `#!{word}`",
+            ("Kamailio takes the line as a comment without a word",),
+        )
+    names = near(word, (*DIRECTIVE_WORDS, *MODES))
+    names = tuple(name for name in names if name[:2] == "if") or names
+    glued = [name for name in ("ifdef", "ifndef", "ifexp", "define") if word.startswith(name)]
+    return Diagnostic(
+        codes.IGNORED_DIRECTIVE,
+        f"`#!{word}` is no directive, only a comment",
+        at,
+        f"write a blank behind `#!{glued[0]}`"
+        if glued
+        else f"did you mean `#!{names[0]}`?"
+        if names
+        else "write a blank behind `#` if a comment is meant",
+        ("Kamailio takes the line as a comment without a word",),
+    )

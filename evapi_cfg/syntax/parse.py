@@ -1,0 +1,172 @@
+"""A kamailio.cfg, read: text to `Config` and diagnostics.
+
+Faults of the author are diagnostics, and reading goes on behind them. Only a root file that cannot be read at all is an
+exception, `SourceError`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from evapi_cfg.diagnostics import codes
+from evapi_cfg.diagnostics.model import Diagnostic, Severity
+from evapi_cfg.source import SourceFile, Span
+from evapi_cfg.syntax.ast import Config
+from evapi_cfg.syntax.build_top import Builder
+from evapi_cfg.syntax.faults import empty_file, end_of_open_string, is_open_string
+from evapi_cfg.syntax.grammar import tables
+from evapi_cfg.syntax.lexer import Scanner
+from evapi_cfg.syntax.preprocess import Preprocessor
+from evapi_cfg.syntax.recover import Parser
+from evapi_cfg.syntax.tokens import Token
+
+NO_DEFINES: Final[Mapping[str, str | None]] = {}
+MAX_CLOSED_STRINGS: Final = 20  # each costs one more reading of the whole text
+DROPPING: Final = (codes.DROPPED_CHARACTER, codes.BAD_EVENT_NAME_CHARACTER, codes.COMMENT_IN_DEFINE)
+EARLY_END: Final = (codes.SYNTAX_ERROR, codes.UNCLOSED_BLOCK, codes.UNCLOSED_PARENTHESIS)
+SWALLOWING: Final = (
+    codes.UNCLOSED_COMMENT,
+    codes.UNCLOSED_STRING,
+    codes.UNCLOSED_VARIABLE,
+    codes.UNBALANCED_CONDITION,
+)
+
+
+class SourceError(Exception):
+    """The configuration cannot be read: no such file, a directory, no permission."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What could be read, also where there are errors; the diagnostics are those of syntax and preprocessor, in the
+    order of their places."""
+
+    config: Config
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def read_file(path: str) -> str:
+    """A file as one character per byte; raises OSError."""
+    if os.path.isdir(path):
+        raise IsADirectoryError(21, "Is a directory", path)
+    with open(path, "rb") as file:
+        return file.read().decode("latin-1")
+
+
+def parse_file(
+    path: str,
+    *,
+    defines: Mapping[str, str | None] = NO_DEFINES,
+    environ: Mapping[str, str] = os.environ,
+    modules: Container[str] | None = None,
+) -> Parsed:
+    """Reads a file with all that it includes. Raises SourceError for the file itself, never for included ones.
+
+    `defines` are those of the command line (`-A NAME=VALUE`), `modules` the names for which loadmodule defines
+    `MOD_name`; without it each does.
+    """
+    try:
+        text = read_file(path)
+    except OSError as error:
+        reason = "it is a directory" if isinstance(error, IsADirectoryError) else error.strerror or str(error)
+        raise SourceError(f"cannot read {path}: {reason[:1].lower()}{reason[1:]}") from None
+    return parse_text(text, path, defines=defines, environ=environ, modules=modules)
+
+
+def parse_text(
+    text: str,
+    name: str = "<text>",
+    *,
+    defines: Mapping[str, str | None] = NO_DEFINES,
+    environ: Mapping[str, str] = os.environ,
+    modules: Container[str] | None = None,
+    read: Callable[[str], str] = read_file,
+) -> Parsed:
+    """Reads a text, one character per byte. `read` opens what it includes, by name, and raises OSError."""
+    closed: dict[tuple[str, int], int] = {}
+    last_try = False
+    found: list[Diagnostic] = []
+    while True:
+        file = SourceFile(name, text)
+        preprocessor = Preprocessor(defines, environ, read, modules)
+        tokens = Scanner(preprocessor, closed).scan(file)
+        preprocessor.finish()
+        suspect = None if last_try else _swallowing_string(preprocessor, tokens)
+        if suspect is not None and (suspect.file.name, suspect.start) not in closed:
+            closed[suspect.file.name, suspect.start] = end_of_open_string(suspect)
+            last_try = len(closed) == MAX_CLOSED_STRINGS
+            continue
+        builder = Builder()
+        faulty = {_line(item) for item in _errors(preprocessor)}
+        parser = Parser(tables(), builder, tokens, file, faulty)
+        items = parser.parse(suspicious=not last_try)
+        if parser.suspect is None:
+            break
+        at = parser.suspect.span
+        last_try = len(closed) == MAX_CLOSED_STRINGS or (at.file.name, at.start) in closed
+        closed[at.file.name, at.start] = end_of_open_string(at) if "\n" in at.text else at.start + 1
+    if not tokens and not any(True for _ in _errors(preprocessor)):
+        found.append(empty_file(file))
+    found += _told(preprocessor.diagnostics, parser)
+    found += builder.diagnostics
+    config = Config(
+        Span(file, 0, len(text)),
+        tuple(items),
+        tuple(preprocessor.files),
+        dict(preprocessor.defines),
+        preprocessor.mode == "max",
+    )
+    return Parsed(config, _sorted(found, preprocessor.files))
+
+
+def _swallowing_string(preprocessor: Preprocessor, tokens: Sequence[Token]) -> Span | None:
+    """Where the last string of the file is not closed, an earlier one may lack its quote: the first that runs over
+    lines although its first line looks like the end of a statement."""
+    if not any(item.code is codes.UNCLOSED_STRING for item in preprocessor.diagnostics):
+        return None
+    for token in tokens:
+        if token.terminal == "STRING" and is_open_string(token.span):
+            return token.span
+    return None
+
+
+def _errors(preprocessor: Preprocessor) -> Iterator[Diagnostic]:
+    return (item for item in preprocessor.diagnostics if item.severity is Severity.ERROR)
+
+
+def _told(scanned: Sequence[Diagnostic], parser: Parser) -> list[Diagnostic]:
+    """What the scanner and the parser found, without what follows from something else: where a comment or a string
+    swallows the rest of the file, its end comes too early for the parser; and what the scanner drops is no second
+    fault on a line that does not fit."""
+    swallowed = any(item.code in SWALLOWING for item in scanned)
+    parsed = [item for item in parser.diagnostics if not (swallowed and parser.ends_early and item.code in EARLY_END)]
+    comments = {_line(item): item for item in scanned if item.code is codes.COMMENT_IN_DEFINE}
+    for number, item in enumerate(parsed):
+        cause = comments.get(_line(item))
+        if cause is not None:  # it is the fault, only graver than a warning
+            parsed[number] = replace(cause, code=codes.SYNTAX_ERROR)
+    lines = {_line(item) for item in parsed}
+    found: list[Diagnostic] = []
+    for item in scanned:
+        if item.code in DROPPING and _line(item) in lines:
+            continue
+        if item.code is codes.UNCLOSED_COMMENT and not parser.ends_early:
+            item = replace(item, code=codes.COMMENT_TO_THE_END)
+        found.append(item)
+    return found + parsed
+
+
+def _line(item: Diagnostic) -> tuple[SourceFile, int]:
+    return item.span.file, item.span.file.line_number(item.span.start)
+
+
+def _sorted(found: list[Diagnostic], files: Sequence[SourceFile]) -> tuple[Diagnostic, ...]:
+    order = {id(file): number for number, file in enumerate(files)}
+    return tuple(sorted(found, key=lambda item: (order.get(id(item.span.file), 0), item.span.start)))

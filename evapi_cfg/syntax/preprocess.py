@@ -1,0 +1,581 @@
+"""What the directives of a kamailio.cfg mean: defines, conditions, substitutions, included files (core/ppcfg.c and the
+pp_* functions of core/cfg.lex).
+
+The scanner finds directives and asks this module; nothing here reads tokens.
+"""
+
+from __future__ import annotations
+
+import os.path
+import re
+from collections.abc import Callable, Container, Mapping
+from dataclasses import replace
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from evapi_cfg.diagnostics import codes
+from evapi_cfg.diagnostics.model import Code, Diagnostic, Fix, Related
+from evapi_cfg.source import SourceFile, Span, show, store
+from evapi_cfg.syntax.ast import Text
+from evapi_cfg.syntax.ifexp import ExpressionError, Result, as_text, evaluate, is_true
+from evapi_cfg.syntax.keywords import TERMINALS
+from evapi_cfg.syntax.subst import SubstError, Substitution, parse_substitution
+from evapi_cfg.values import NULL_TEXT
+
+Mode: TypeAlias = Literal["max", "kamailio", "ser"]
+Place: TypeAlias = "Callable[[int, int], Span]"  # offsets in the text being read -> span
+
+VERSION: Final = (6, 1, 4)
+MAX_DEFINES: Final = 512
+MAX_CONDITIONS: Final = 512
+MAX_INCLUDE_DEPTH: Final = 10
+MAX_INCLUDE_NAME: Final = 127  # with its quotes
+MAX_MODULE_NAME: Final = 59
+
+# What a directive looks like: some need a blank behind the word, some the end of the line, some nothing at all.
+DIRECTIVE: Final = re.compile(
+    r"(?:\#|//)!(?:KAMAILIO|OPENSER|SER|MAXCOMPAT|ALL)\n"
+    r"|(?:\#!|!!)(?:(?:ifdef|ifndef|ifexp)[ \t\b\r]+|(?:else|endif)[ \t\b\r]*\n"
+    r"|(?:define|def|trydefine|trydef|redefine|redef|defexps|defexp|undefine|undef|tryundefine|tryundef)[ \t\b\r]+"
+    r"|substdefs|substdef|subst|defenvs|defenv|trydefenvs|trydefenv|include_file|import_file)"
+)
+SKIPPED_DIRECTIVE: Final = re.compile(r"(?:\#!|!!)(?:(?:ifdef|ifndef|ifexp)[ \t\b\r]+|(?:else|endif)[ \t\b\r]*\n)")
+IGNORED_ELSE: Final = re.compile(r"(?:\#!|!!)else[ \t\b\r]+[^\s].*")
+_MODES: Final[dict[str, Mode]] = {
+    "KAMAILIO": "kamailio", "OPENSER": "kamailio", "SER": "ser", "MAXCOMPAT": "max", "ALL": "max",
+}  # fmt: skip
+_ID: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_IGNORED_END: Final = re.compile(r"(?:\#!|!!)endif[ \t\b\r]*(?:[^\s].*|\Z)")
+_CLASSES: Final = "env|envn|def|defn|defv|defs"
+_VALUE_OF: Final = re.compile(rf"\$(?:({_CLASSES})\(([^()]*)\)|\(({_CLASSES})\(([^()]*)\)\))")
+_VARIABLE: Final = re.compile(r"\$(?:[A-Za-z_?]\w*(?:\([^()]*\))?|\([^()]*(?:\([^()]*\)[^()]*)*\)|\$)")
+_NAME_ESCAPES: Final = {"t": "\t", "n": "\n", "r": "\r"}
+BLANK: Final = " \t\b\r"
+REFUSED: Final = ("Kamailio refuses to start",)
+
+
+class _Condition(NamedTuple):
+    holds: bool
+    span: Span
+
+
+class Preprocessor:
+    """The state of the preprocessor while one configuration is read."""
+
+    def __init__(
+        self,
+        defines: Mapping[str, str | None],
+        environ: Mapping[str, str],
+        read: Callable[[str], str],
+        modules: Container[str] | None = None,
+    ) -> None:
+        self.defines: dict[str, str | None] = {}
+        self.diagnostics: list[Diagnostic] = []
+        self.files: list[SourceFile] = []
+        self.open_files: list[SourceFile] = []
+        self.mode: Mode = "max"
+        self._environ = environ
+        self._read = read
+        self._modules = modules
+        self._defined_at: dict[str, Span] = {}
+        self._rules: list[Substitution] = []
+        self._conditions: list[_Condition] = []
+        self._extra_ends: list[Span] = []
+        self._ignored_ends: list[Span] = []
+        major, minor, patch = VERSION
+        for name in (f"KAMAILIO_{major}", f"KAMAILIO_{major}_{minor}", f"KAMAILIO_{major}_{minor}_{patch}"):
+            self.defines[name] = None
+        self.defines["KAMAILIO_VERSION"] = str(major * 1_000_000 + minor * 1_000 + patch)
+        self.defines["OS_NAME"] = "Linux"
+        self.defines.update(defines)
+
+    def report(
+        self,
+        code: Code,
+        message: str,
+        span: Span,
+        *,
+        help: str = "",
+        notes: tuple[str, ...] = (),
+        related: tuple[Related, ...] = (),
+        fix: Fix | None = None,
+    ) -> None:
+        self.diagnostics.append(Diagnostic(code, message, span, help, notes, related, fix))
+
+    # ---- the one door for the scanner --------------------------------------------------------------------------
+
+    def directive(self, matched: str, text: str, pos: int, place: Place) -> tuple[int, bool]:
+        """Carries out the directive whose beginning `matched` ends at text[pos]. Gives where to read on, and whether
+        what follows is to be skipped."""
+        start = pos - len(matched)
+        word = matched[2 if matched[:2] != "//" else 3 :].strip()
+        if matched[:3] == "//!" or word in _MODES:
+            self.mode = _MODES[word]
+            return pos, False
+        if word in ("ifdef", "ifndef"):
+            return self._if_defined(word, text, start, pos, place)
+        if word == "ifexp":
+            return self._if_expression(text, start, pos, place)
+        if word == "else":
+            return self._else(place(start, start + len(matched.rstrip())), pos)
+        if word == "endif":
+            return self._end(place(start, start + len(matched.rstrip())), pos)
+        if "env" in word:
+            return self._environment(word, text, start, pos, place), False
+        if "undef" in word:
+            return self._undefine(word, text, start, pos, place), False
+        return self._define(word, text, start, pos, place), False
+
+    # ---- defines -----------------------------------------------------------------------------------------------
+
+    def _define(self, word: str, text: str, start: int, pos: int, place: Place) -> int:
+        found = _ID.search(text, pos)
+        if found is None:
+            return len(text)
+        name, begin, end = found[0], found.start(), found.end()
+        if "\n" in text[pos:begin]:
+            self.report(
+                codes.DIRECTIVE_RUNS_ON,
+                f"`#!{word}` takes its name from a later line",
+                place(start, pos),
+                notes=("Kamailio looks for the name over the ends of lines",),
+                related=(Related("this name", place(begin, end)),),
+            )
+        line_end = _value_end(text, end)
+        if text[end : end + 1] == "-":
+            self._bad_name(text, begin, end, place)
+            return line_end
+        value = _value(text, end, line_end)
+        if line_end >= len(text) and len(self.open_files) < 2:
+            value = None  # the value is stored at the end of the line, and there is none
+        at = place(begin, end)
+        exists = name in self.defines
+        if exists and word.startswith("try"):
+            return line_end
+        if exists and not word.startswith("redef"):
+            self._already_defined(name, at)
+            return line_end
+        if not self._room(at):
+            return line_end
+        if word.startswith("defexp") and value is not None:
+            value = self._expression_value(value, word == "defexps", place(end, line_end))
+        self.set(name, value, at)
+        return line_end
+
+    def set(self, name: str, value: str | None, at: Span) -> None:
+        self.defines[name] = value or None
+        self._defined_at[name] = at
+        if name in TERMINALS:
+            self.report(
+                codes.DEFINED_KEYWORD,
+                f"the define `{name}` has no effect: the word is reserved",
+                at,
+                help="give the define another name",
+                notes=("Kamailio expands only names that are no words of its language",),
+            )
+
+    def defined_at(self, name: str) -> Span | None:
+        """Where a define got its value; None for those of Kamailio and the command line."""
+        return self._defined_at.get(name)
+
+    def _expression_value(self, text: str, quoted: bool, at: Span) -> str | None:
+        result = self._evaluate(text, at)
+        if result is None:
+            return None
+        return f'"{as_text(result)}"' if quoted else as_text(result)
+
+    def _undefine(self, word: str, text: str, start: int, pos: int, place: Place) -> int:
+        line_end = text.find("\n", pos)
+        line_end = len(text) if line_end < 0 else line_end
+        found = _ID.search(text, pos, line_end)
+        self.report(
+            codes.NEWER_DIRECTIVE,
+            f"`#!{word}` works from Kamailio 6.2 on",
+            place(start, pos),
+            notes=("earlier versions read the line as a comment",),
+        )
+        if found is None:
+            return line_end
+        name = found[0]
+        if name in self.defines:
+            del self.defines[name]
+        elif not word.startswith("try"):
+            self.report(
+                codes.NOT_DEFINED,
+                f"`{name}` is not defined",
+                place(found.start(), found.end()),
+                help=f"use `#!try{word}` where it may be missing",
+                notes=REFUSED,
+            )
+        return line_end
+
+    def _environment(self, word: str, text: str, start: int, pos: int, place: Place) -> int:
+        begin = pos
+        while begin < len(text) and text[begin] in " \t\r\n":
+            begin += 1
+        end = begin
+        while end < len(text) and text[end] not in " \t\r\n":
+            end += 1
+        if end == begin:
+            return end
+        name, equals, variable = text[begin:end].partition("=")
+        at = place(begin, end)
+        if equals and not variable:
+            self.report(
+                codes.BAD_DEFENV,
+                f"`#!{word} {name}=` names no environment variable",
+                at,
+                help="write NAME=VARIABLE, or NAME alone where both have one name",
+                notes=REFUSED,
+            )
+            return end
+        value = self._environ.get(show(variable or name))
+        if value is None:
+            if not word.startswith("try"):
+                self.report(
+                    codes.MISSING_ENVIRONMENT_VARIABLE,
+                    f"the environment variable `{show(variable or name)}` is not set",
+                    at,
+                    help=f"set it, or use `#!try{word}` where it may be missing",
+                    notes=REFUSED,
+                )
+                self.defines.setdefault(name, None)
+            return end
+        if name in self.defines:
+            self._already_defined(name, at)
+        elif self._room(at):
+            stored = store(value)
+            self.set(name, f'"{stored}"' if word.endswith("s") else stored, at)
+        return end
+
+    def _already_defined(self, name: str, at: Span) -> None:
+        first = self._defined_at.get(name)
+        self.report(
+            codes.ALREADY_DEFINED,
+            f"`{name}` is already defined",
+            at,
+            help="use `#!redef` to replace the value, or `#!trydef` to keep the first one",
+            notes=REFUSED,
+            related=(Related("first defined here", first),) if first else (),
+        )
+
+    def _bad_name(self, text: str, begin: int, end: int, place: Place) -> None:
+        while end < len(text) and (text[end].isalnum() or text[end] in "_-"):
+            end += 1
+        self.report(
+            codes.BAD_DEFINE_NAME,
+            f"`{text[begin:end]}` is no name for a define: it may not hold `-`",
+            place(begin, end),
+            help=f"write `{text[begin:end].replace('-', '_').rstrip('_')}`",
+            notes=REFUSED,
+        )
+
+    def _room(self, at: Span) -> bool:
+        if len(self.defines) < MAX_DEFINES:
+            return True
+        self.report(
+            codes.TOO_MANY_DEFINES,
+            f"there are more than {MAX_DEFINES} defines",
+            at,
+            notes=("Kamailio has room for so many, its own and one for each loaded module among them",),
+        )
+        return False
+
+    def loaded(self, path: str) -> None:
+        """A loadmodule stands there: MOD_name is defined from now on."""
+        name = path.rpartition("/")[2].removesuffix(".so")
+        if len(name) <= MAX_MODULE_NAME and (self._modules is None or name in self._modules):
+            self.defines.setdefault(f"MOD_{name}", None)
+
+    # ---- conditions --------------------------------------------------------------------------------------------
+
+    @property
+    def skipping(self) -> bool:
+        return not all(condition.holds for condition in self._conditions)
+
+    def _if_defined(self, word: str, text: str, start: int, pos: int, place: Place) -> tuple[int, bool]:
+        found = _ID.search(text, pos)
+        if found is None:
+            self._conditions.append(_Condition(True, place(start, pos)))
+            return len(text), self.skipping
+        begin, end = found.span()
+        if "\n" in text[pos:begin]:
+            self.report(
+                codes.DIRECTIVE_RUNS_ON,
+                f"`#!{word}` takes its name from a later line",
+                place(start, pos),
+                help=f"write the name behind `#!{word}`",
+                notes=("Kamailio looks for the name over the ends of lines",),
+                related=(Related("this name", place(begin, end)),),
+            )
+        if text[end : end + 1] == "-":
+            self._bad_name(text, begin, end, place)
+        line_end = text.find("\n", end)
+        self._open((found[0] in self.defines) == (word == "ifdef"), place(start, end))
+        return (len(text) if line_end < 0 else line_end + 1), self.skipping
+
+    def _if_expression(self, text: str, start: int, pos: int, place: Place) -> tuple[int, bool]:
+        line_end = text.find("\n", pos)
+        if line_end < 0:
+            line_end = len(text)
+        result = self._evaluate(text[pos:line_end], place(pos, line_end))
+        self._open(result is not None and is_true(result), place(start, line_end))
+        return min(line_end + 1, len(text)), self.skipping
+
+    def _evaluate(self, text: str, at: Span) -> Result | None:
+        try:
+            return evaluate(text, self.defines)
+        except ExpressionError as error:
+            self.report(
+                codes.BAD_EXPRESSION,
+                f"the expression `{show(text.strip())}` has no value: {error.message}",
+                at,
+                notes=("Kamailio logs an error and goes on as if it were false",),
+            )
+            return None
+
+    def _open(self, holds: bool, span: Span) -> None:
+        if len(self._conditions) == MAX_CONDITIONS:
+            self.report(
+                codes.NESTED_TOO_DEEP,
+                f"more than {MAX_CONDITIONS} conditions are open",
+                span,
+                notes=REFUSED,
+            )
+        self._conditions.append(_Condition(holds, span))
+
+    def _else(self, at: Span, pos: int) -> tuple[int, bool]:
+        if self._conditions:
+            holds, span = self._conditions[-1]
+            self._conditions[-1] = _Condition(not holds, span)
+        else:
+            self.report(
+                codes.STRAY_DIRECTIVE,
+                "`#!else` without an open condition",
+                at,
+                notes=("Kamailio logs a warning and goes on",),
+            )
+        return pos, self.skipping
+
+    def _end(self, at: Span, pos: int) -> tuple[int, bool]:
+        if self._conditions:
+            self._conditions.pop()
+        else:
+            self._extra_ends.append(at)
+        return pos, self.skipping
+
+    def ignored_end(self, span: Span) -> None:
+        """A `#!endif` that is a comment, since something stands behind it."""
+        self._ignored_ends.append(span)
+
+    def finish(self) -> None:
+        """At the end of everything: as many conditions must have been closed as opened."""
+        even = len(self._extra_ends) == len(self._conditions)  # Kamailio only counts
+        code = codes.STRAY_DIRECTIVE if even else codes.UNBALANCED_CONDITION
+        notes = ("Kamailio only logs a warning: there are as many of one as of the other",) if even else REFUSED
+        for span in self._extra_ends:
+            if self._blame_comment(span):
+                continue
+            self.report(
+                code,
+                "`#!endif` without an open condition",
+                span,
+                help="remove it, or write the missing `#!ifdef`",
+                notes=notes,
+            )
+        ignored = list(self._ignored_ends)
+        for condition in reversed(self._conditions):
+            word = condition.span.text.split(None, 1)[0] if condition.span.text else "#!ifdef"
+            end = self._ignored_end_after(condition.span, ignored)
+            if end is None:
+                self.report(
+                    code,
+                    f"`{word}` is never closed",
+                    condition.span,
+                    help="write `#!endif` on a line of its own where the condition ends",
+                    notes=notes,
+                )
+                continue
+            tail = end.text.rstrip()
+            at_end = tail in ("#!endif", "!!endif")
+            self.report(
+                code,
+                "`#!endif` in the last line is a comment: the line has no end"
+                if at_end
+                else "`#!endif` with text behind it is a comment",
+                end,
+                help="end the line" if at_end else "put the text on a line of its own",
+                notes=("Kamailio sees no `#!endif` here", *notes),
+                related=(Related("the condition that stays open", condition.span),),
+            )
+
+    def _blame_comment(self, end: Span) -> bool:
+        """A `#!endif` too many is no fault where a misspelt `#!ifdef` stands before it: that one is."""
+        for number, item in enumerate(self.diagnostics):
+            if (
+                item.code is codes.IGNORED_DIRECTIVE
+                and "`#!if" in item.help
+                and item.span.file is end.file
+                and item.span.start < end.start
+            ):
+                related = (Related("the condition ends here", end),)
+                self.diagnostics[number] = replace(item, code=codes.UNBALANCED_CONDITION, related=related)
+                return True
+        return False
+
+    def _ignored_end_after(self, opened: Span, ignored: list[Span]) -> Span | None:
+        for span in ignored:
+            if span.file is opened.file and span.start > opened.start:
+                ignored.remove(span)
+                return span
+        found = _IGNORED_END.search(opened.file.text, opened.end)
+        if found is None or any(span.start == found.start() for span in self._ignored_ends):
+            return None
+        return Span(opened.file, found.start(), found.end())
+
+    # ---- substitutions -----------------------------------------------------------------------------------------
+
+    def substitute(self, value: str) -> str:
+        for rule in self._rules:
+            value = rule.apply(value)
+        return value
+
+    def substitution(self, word: str, text: Text) -> None:
+        """`#!subst "..."` and its kin."""
+        kind = word.lstrip("#!")
+        value = text.value
+        try:
+            rule = parse_substitution(value, self._value_of)
+        except SubstError as error:
+            self.report(
+                codes.BAD_SUBSTITUTION,
+                f"`#!{kind}` with a bad expression: {error.message}",
+                text.at(min(error.at, len(value) - 1), len(value)) if value else text.span,
+                help='write "/regex/replacement/flags"; any character but `\\` may separate',
+                notes=REFUSED,
+            )
+            return
+        self._rules.append(rule)
+        if kind == "subst":
+            return
+        name, at = rule.pattern, text.part(1, 1 + len(rule.pattern)).span
+        if not name:
+            self.report(codes.BAD_SUBSTITUTION, f"`#!{kind}` without a name", text.span)
+        elif name in self.defines:
+            self._already_defined(name, at)
+        elif self._room(at):
+            replacement = self._expanded(rule.replacement)
+            self.set(name, f'"{replacement}"' if kind == "substdefs" else replacement, at)
+
+    def _value_of(self, text: str) -> tuple[str, int] | None:
+        """What the variable at the start of `text` is worth while the file is read, and its length. Only $env and $def
+        have a value then; others stay as they are written."""
+        found = _VALUE_OF.match(text)
+        if found is None:
+            other = _VARIABLE.match(text)
+            return (other[0], other.end()) if other else None
+        return self._known_value(found) or "", found.end()
+
+    def _known_value(self, found: re.Match[str]) -> str | None:
+        kind, name = found[1] or found[3], found[2] or found[4]
+        if kind.startswith("env"):
+            value = self._environ.get(show(name))
+            return None if value is None else store(value)
+        return self.defines.get(name)
+
+    def _expanded(self, value: str) -> str:
+        return _VALUE_OF.sub(lambda found: self._known_value(found) or NULL_TEXT, value)
+
+    # ---- included files ----------------------------------------------------------------------------------------
+
+    def enter(self, file: SourceFile) -> None:
+        self.files.append(file)
+        self.open_files.append(file)
+
+    def leave_file(self) -> None:
+        self.open_files.pop()
+
+    def include(self, word: str, written: str, at: Span) -> SourceFile | None:
+        """The file that a directive names, open for reading; None with a diagnostic, or silently for import_file."""
+        name = self.substitute(written)
+        if len(name) > MAX_INCLUDE_NAME:
+            return self._refuse(codes.BAD_INCLUDE_NAME, "the file name is longer than 125 characters", at)
+        if len(name) < 2 or name[0] != '"' or name[-1] != '"':
+            if name[:1] == '"' and '"' in name[1:]:
+                return self._refuse(
+                    codes.BAD_INCLUDE_NAME,
+                    f"`{show(name[name.rindex(chr(34)) + 1 :])}` stands behind the file name",
+                    at,
+                    help="put a blank behind the closing quote; no `;` is needed",
+                )
+            return self._refuse(
+                codes.BAD_INCLUDE_NAME,
+                f"`{word}` needs a file name in double quotes" if name else f"`{word}` without a file name",
+                at,
+                help=f'write {word} "FILE"; the name may hold no blank',
+            )
+        path = re.sub(r"\\([\s\S])", lambda found: _NAME_ESCAPES.get(found[1], found[1]), name[1:-1])
+        if not path:
+            return self._refuse(codes.BAD_INCLUDE_NAME, "the file name is empty", at)
+        if len(self.open_files) > MAX_INCLUDE_DEPTH:
+            return self._too_deep(at)
+        problem = ""
+        for candidate in self._candidates(path):
+            try:
+                text = self._read(candidate)
+            except OSError as error:
+                problem = problem or (error.strerror or str(error))
+                if isinstance(error, IsADirectoryError):
+                    problem = "it is a directory"
+                    break
+                continue
+            file = SourceFile(show(candidate), text, at)
+            self.enter(file)
+            return file
+        if word.endswith("import_file") and problem != "it is a directory":
+            return None
+        return self._refuse(
+            codes.INCLUDE_NOT_READ,
+            f"cannot read the file {show(name)}: {problem[:1].lower()}{problem[1:]}",
+            at,
+            help="a relative name is looked up from the working directory, then from the directory of this file",
+        )
+
+    def _candidates(self, path: str) -> list[str]:
+        directory = os.path.dirname(store(self.open_files[-1].name))
+        if path.startswith("/") or not directory:
+            return [path]
+        return [path, f"{directory}/{path}"]
+
+    def _refuse(self, code: Code, message: str, at: Span, help: str = "") -> SourceFile | None:
+        self.report(code, message, at, help=help, notes=REFUSED)
+        return None
+
+    def _too_deep(self, at: Span) -> SourceFile | None:
+        first = at.file.included_at
+        loop = sum(file.name == at.file.name for file in self.open_files) > 1
+        self.report(
+            codes.INCLUDED_TOO_DEEP,
+            "the file includes itself again and again" if loop else f"more than {MAX_INCLUDE_DEPTH} files are open",
+            at,
+            help="guard it with `#!ifdef`, or remove the directive" if loop else "",
+            notes=(f"Kamailio opens at most {MAX_INCLUDE_DEPTH} files within one another, and then refuses to start",),
+            related=(Related("included here", first),) if first else (),
+        )
+        return None
+
+
+def _value_end(text: str, end: int) -> int:
+    """The newline that ends a define's value: one that no backslash escapes, unless that is the value's first
+    character."""
+    begin = end
+    while begin < len(text) and text[begin] in BLANK:
+        begin += 1
+    at = text.find("\n", begin)
+    while at > begin + 1 and text[at - 1] == "\\":
+        at = text.find("\n", at + 1)
+    return len(text) if at < 0 else at
+
+
+def _value(text: str, end: int, line_end: int) -> str | None:
+    value = text[end:line_end].lstrip(BLANK)
+    return value[:1] + value[1:].replace("\\\n", "") if value else None
