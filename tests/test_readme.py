@@ -1,0 +1,71 @@
+"""What the README quotes and claims is so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import evapi_cfg
+from evapi_cfg.cli import app as command_line
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\S+)(?: (\S+))?\n(.*?)^```$", README, re.M | re.S)
+QUOTES = [(name, text) for kind, name, text in BLOCKS if kind == "kamailio"]
+
+
+@pytest.mark.parametrize(("name", "text"), QUOTES)
+def test_samples_are_quoted_from_their_files(name: str, text: str) -> None:
+    assert text in (ROOT / name).read_text()
+
+
+def test_every_sample_is_quoted() -> None:
+    samples = {f"samples/{path.name}" for path in (ROOT / "samples").glob("*.cfg")}
+    assert {name for name, _text in QUOTES} == samples
+
+
+def test_the_python_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = [text for kind, _name, text in BLOCKS if kind == "python"]
+    monkeypatch.chdir(ROOT)
+    exec(compile(code, "README.md", "exec"), {})
+
+
+def test_the_diagnostic_is_what_check_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (shown,) = [text for kind, _name, text in BLOCKS if kind == "console" and "evapi-cfg check" in text]
+    monkeypatch.chdir(tmp_path)
+    Path("kamailio.cfg").write_text(
+        '#!KAMAILIO\nloadmodule "pv.so"\nloadmodule "evapi.so"\nrequest_route { exit; }\n'
+        'event_route[evapi:message-received] {\n  evapi_rely("got $evapi(msg)");\n}\n'
+    )
+    result = CliRunner().invoke(command_line, ["check", "kamailio.cfg"])
+    assert shown == "$ evapi-cfg check kamailio.cfg\n" + result.stdout
+    assert result.exit_code == 1
+
+
+def test_the_flags_are_those_of_the_command() -> None:
+    (run,) = [command for command in command_line.registered_commands if command.callback.__name__ == "run"]  # type: ignore[union-attr]
+    (text,) = [text for kind, _name, text in BLOCKS if not kind and "evapi-cfg run FILE" in text] or [
+        README[README.index("evapi-cfg run FILE") : README.index("Exit status")]
+    ]
+    flags = set(re.findall(r"--[a-z][a-z-]+", text)) - {"--format", "--help", "--install-completion"}
+    assert run.callback is not None
+    named = {"set" if name == "set_" else name.replace("_", "-") for name in run.callback.__annotations__}
+    assert flags == {f"--{name}" for name in named - {"file", "define", "return"}}
+
+
+def test_the_public_names() -> None:
+    assert len(evapi_cfg.__all__) <= 15
+    for name in evapi_cfg.__all__:
+        assert getattr(evapi_cfg, name).__doc__, name
+
+
+def test_nothing_is_left_to_fill_in() -> None:
+    assert not re.findall(r"@[A-Z]+@|TODO|FIXME", README)
+
+
+def test_rooms_exist() -> None:
+    for name in re.findall(r"`((?:evapi_cfg|grammar|tests)/[\w/.]*)`", README):
+        assert (ROOT / name).exists(), name
