@@ -18,6 +18,7 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import monotonic
 from typing import cast
 
 from evapi_cfg.modules import evapi
@@ -31,6 +32,7 @@ MAX_QUEUE = 8 << 20
 DRAIN = 5.0
 LINGER = 60.0
 LAST_TURNS = 4  # turns of the loop that bring in what lies in the sockets when the server is told to end
+AWAKE = 50e-6  # seconds that the loop goes on looking for data behind a message
 RETRY_ACCEPT = 1.0  # seconds until accepting is tried again when there are no descriptors left
 _NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 _NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -81,6 +83,7 @@ class Connection(asyncio.Protocol):
         server = self._server
         server.engine.receive(client, data)
         server.flush()
+        server.stay_awake()
         if client.full:
             self._transport.pause_reading()
 
@@ -118,6 +121,8 @@ class EventServer:
         self.closing = False
         self._all_left = asyncio.Event()
         self._told = -60.0
+        self._awake = False
+        self._awake_until = 0.0
         engine.flush = self.flush
 
     # ---- listening
@@ -216,6 +221,20 @@ class EventServer:
         engine.resumed.clear()
         if engine.next_time() is not None:
             self._set_timer()
+
+    def stay_awake(self) -> None:
+        """Looks for the next message a moment longer before it sleeps: an application that waits for its answer sends
+        the next one then, and waking up costs more than all that is done for a message."""
+        self._awake_until = monotonic() + AWAKE
+        if not self._awake:
+            self._awake = True
+            self._loop.call_soon(self._look)
+
+    def _look(self) -> None:
+        if monotonic() < self._awake_until:
+            self._loop.call_soon(self._look)
+        else:
+            self._awake = False
 
     def _cut(self, client: EventClient, transport: asyncio.Transport, waiting: int) -> None:
         limit = self.limits.max_queue

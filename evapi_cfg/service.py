@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from evapi_cfg.check.report import Report
+from evapi_cfg.compile.program import NotRun
 from evapi_cfg.diagnostics import full
 from evapi_cfg.diagnostics.model import Severity
 from evapi_cfg.modules.context import Level
@@ -17,7 +18,6 @@ from evapi_cfg.server import CannotListen, EventServer, Limits, LogStream, is_te
 from evapi_cfg.syntax.ast import LoadModule
 
 DONE, FAULTY, UNABLE, CANNOT_LISTEN = 0, 1, 2, 3  # exit statuses
-SHOWN_USES = 20  # things that do not run here which the warning at start lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +98,15 @@ def _log_diagnostics(report: Report, log: LogWriter) -> None:
         log(level, "check", f"{diagnostic.message} [{diagnostic.code.name}]", diagnostic.span)
 
 
+def _reached_by_events(entry: NotRun) -> bool:
+    return any(block.startswith("event_route[evapi:") for block in entry.blocks)
+
+
 def _tell_not_run(app: App, log: LogWriter) -> None:
     lines = [
         f"  {entry.use.span}: `{entry.use.name}`"
         + (f" of module {entry.use.module}" if entry.use.module else "")
         + (f", reached from {', '.join(entry.blocks)}" if entry.blocks else "")
-        for entry in app.not_run
+        for entry in sorted(app.not_run, key=lambda entry: not _reached_by_events(entry))
     ]
-    if len(lines) > SHOWN_USES:
-        lines[SHOWN_USES:] = [f"  ... and {len(lines) - SHOWN_USES} more"]
     log(Level.WARNING, "core", "\n".join(["this does not run here, and gives -1 or $null when it is reached:", *lines]))

@@ -9,18 +9,27 @@ This module knows nothing of the language.
 
 from __future__ import annotations
 
+import codecs
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
 
 def show(text: str) -> str:
-    """One-character-per-byte text as people read it: decoded as UTF-8, or Latin-1 where it is not valid UTF-8."""
+    """One-character-per-byte text as people read it: UTF-8, with bytes that are none as Latin-1."""
     if text.isascii():
         return text
     try:
-        return text.encode("latin-1").decode("utf-8")
-    except UnicodeError:
+        return text.encode("latin-1").decode("utf-8", "evapi-cfg-latin-1")
+    except UnicodeEncodeError:  # not one character per byte: it is for people already
         return text
+
+
+def _as_latin_1(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return error.object[error.start : error.end].decode("latin-1"), error.end
+
+
+codecs.register_error("evapi-cfg-latin-1", _as_latin_1)
 
 
 def store(text: str) -> str:

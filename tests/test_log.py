@@ -100,7 +100,7 @@ def test_kamailio() -> None:
     assert written == [
         " 0(77) INFO: <script>: hello\n",
         " 0(77) ERROR: evapi [my.cfg:2]: bad\n",
-        " 0(77) ERROR: <evapi>: bad\n",
+        " 0(77) ERROR: evapi: bad\n",
     ]
 
 

@@ -173,13 +173,21 @@ def test_what_a_run_leaves_behind() -> None:
     assert bench.print("$var(a) $shv(a)") == "5 5"
 
 
+def test_a_select_that_does_not_run_here_says_so_once() -> None:
+    bench = Bench()
+    assert bench.print("$sel(from.params)") == "<null>"
+    assert bench.print("$sel(from.params)") == "<null>"
+    told = [line.message for line in bench.log.lines]
+    assert told == ["`@from.params` does not run here"] * 2  # once for each place
+
+
 @pytest.mark.parametrize(
     "name",
     [
         "$avp(x:y)", "$avp(i:z)", "$avp(s:)", "$avp(foo.bar)", "$(avp(x)[a])", "$(avp(x)[1-])", "$hdr(a b)",
         "$xavp(a=b)", "$xavp(a[)", "$xavp(=>x)", "$xavp(a[]=>b)", "$xavp(a[x]=>b)", "$xavp(a=>)", "$xavu(a=)",
         "$xavu(a=>)", "$cnt(x)", "$cnt($var(x))", "$Mf(32)", "$Mf(-1)", "$Mf(NOT_DECLARED)", "$msgbuf(x)",
-        "$sel(no.such)", "$sel(from.params)", "$sel(a..b)", "$ccp(x)", "$ccp(x.)", "$K(udp)", "$time(week)",
+        "$sel(no.such)", "$sel(a..b)", "$ccp(x)", "$ccp(x.)", "$K(udp)", "$time(week)",
         "$_s($nosuch)", "$avp($nosuch)", "$rm(x)", "$var", "$hdr", "$(rm[0])", "$(var(x)[0])",
     ],
 )  # fmt: skip

@@ -472,3 +472,31 @@ def test_a_flood_does_not_put_off_the_end(in_loop: Runner) -> None:
             await asyncio.gather(*tasks)
 
     in_loop(test)
+
+
+# ---- a client that leaves while its messages are in work
+
+
+@pytest.mark.parametrize("way", ["half", "close"])
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_client_that_leaves_while_its_message_sleeps_harms_nobody(in_loop: Runner, way: str, workers: int) -> None:
+    cfg = f'{MESSAGE} {{ usleep("20000"); evapi_relay("$evapi(msg)"); }}\n'
+
+    async def test() -> None:
+        async with site(cfg, workers=workers) as here:
+            leaving, other = await here.connect(), await here.connect()
+            await until(lambda: len(here.server.engine.hub.clients) == 2)
+            await leaving.send(frames("one", "two"))
+            if way == "half":
+                leaving.socket.shutdown(socket.SHUT_WR)
+            else:
+                leaving.socket.close()
+            wanted = frames("one", "two")
+            assert await other.read(len(wanted)) == wanted
+            if way == "half" and workers == 0:
+                assert await leaving.read_all() == wanted
+            await other.send(frames("still"))
+            assert await other.read(8) == frames("still")
+            await until(lambda: len(here.server.engine.hub.clients) == 1)
+
+    in_loop(test)

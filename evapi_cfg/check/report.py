@@ -47,4 +47,7 @@ def check_text(
 
 def _report(parsed: Parsed, version: str) -> Report:
     found = check(parsed.config, by_name, Catalog(version))
-    return Report(tuple(in_order([*parsed.diagnostics, *found], parsed.config)), parsed.config, parsed.config.files)
+    # What the parser could not read is no second fault because the checker does not know it either.
+    unread = {(item.span.file, item.span.start) for item in parsed.diagnostics if item.severity is Severity.ERROR}
+    rest = [item for item in found if (item.span.file, item.span.start) not in unread]
+    return Report(tuple(in_order([*parsed.diagnostics, *rest], parsed.config)), parsed.config, parsed.config.files)

@@ -48,8 +48,23 @@ def select(text: Text, resolver: Resolver) -> Getter:
     get = _find(steps, text)
     if get is None:
         first = steps[0][0]
-        message = f"no select `@{show(text.value)}` runs here" if first in NAMES else f"unknown select `@{show(first)}`"
-        raise NameRefused(message, text.span, () if first in NAMES else NAMES)
+        if first not in NAMES:
+            raise NameRefused(f"unknown select `@{show(first)}`", text.span, NAMES)
+        return _not_run(text)
+    return get
+
+
+def _not_run(text: Text) -> Getter:
+    """A select of Kamailio that does not run here: it says so once, and is $null."""
+    told = False
+
+    def get(run: Run) -> Value:
+        nonlocal told
+        if not told:
+            told = True
+            run.log(Level.ERROR, "core", f"`@{show(text.value.removeprefix('@'))}` does not run here", text.span)
+        return None
+
     return get
 
 

@@ -106,7 +106,8 @@ class LogWriter:
 
     def _kamailio(self, level: int, source: str, message: str, at: Span | None, route: str) -> str:
         body = message.rstrip("\n").translate(_CONTROLS)
+        # core/dprint.h: the core and scripts stand in brackets, modules do not.
+        name = f"<{source}>" if source in ("core", "script") else source
         if source != "script" and at is not None and at.file.text:
-            body = f"[{at.file.name}:{at.file.line_number(at.start)}]: {body}"
-            return f" 0({self._pid}) {level_name(level)}: {source} {body}\n"
-        return f" 0({self._pid}) {level_name(level)}: <{source}>: {body}\n"
+            name = f"{name} [{at.file.name}:{at.file.line_number(at.start)}]"
+        return f" 0({self._pid}) {level_name(level)}: {name}: {body}\n"
