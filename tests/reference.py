@@ -47,7 +47,6 @@ from tests.rvalue import (
 
 sys.setrecursionlimit(max(sys.getrecursionlimit(), 20000))  # 256 action lists inside each other
 
-DEEPEST = 256  # core/config.h: ROUTE_MAX_REC_LEV
 E_UNSPEC, E_BUG, E_SCRIPT = -1, -5, -10
 
 
@@ -118,7 +117,7 @@ class Reference:
 
     def run_actions(self, context: Context, body: tuple[ast.Statement, ...], run: Run) -> int:
         context.level += 1
-        if context.level > DEEPEST:
+        if context.level > self.world.max_recursive_level:
             run.log(Level.ERROR, "core", "too many recursive routing table lookups")
             context.level -= 1
             return E_UNSPEC
