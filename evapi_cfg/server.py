@@ -32,6 +32,8 @@ MAX_QUEUE = 8 << 20
 DRAIN = 5.0
 LINGER = 60.0
 LAST_TURNS = 4  # turns of the loop that bring in what lies in the sockets when the server is told to end
+BEHIND = 1 << 20  # bytes waiting for a client from which on those who send to it are read more slowly
+REST = 0.004  # seconds that they are not read then
 AWAKE = 50e-6  # seconds that the loop goes on looking for data behind a message
 RETRY_ACCEPT = 1.0  # seconds until accepting is tried again when there are no descriptors left
 _NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
@@ -86,6 +88,8 @@ class Connection(asyncio.Protocol):
         server.stay_awake()
         if client.full:
             self._transport.pause_reading()
+        elif server.behind:
+            server.rest(client, self._transport)
 
     def eof_received(self) -> bool:
         client = self._client
@@ -121,6 +125,7 @@ class EventServer:
         self.closing = False
         self._all_left = asyncio.Event()
         self._told = -60.0
+        self.behind = False  # a client has more than BEHIND bytes waiting for it
         self._awake = False
         self._awake_until = 0.0
         engine.flush = self.flush
@@ -211,6 +216,7 @@ class EventServer:
             if data:
                 transport.write(data)
                 waiting = transport.get_write_buffer_size()
+                self.behind = self.behind or waiting > BEHIND
                 if waiting > limit and client.connected:
                     self._cut(client, transport, waiting)
             if not client.connected:
@@ -221,6 +227,18 @@ class EventServer:
         engine.resumed.clear()
         if engine.next_time() is not None:
             self._set_timer()
+
+    def rest(self, client: EventClient, transport: asyncio.Transport) -> None:
+        """Does not read a client for a moment, since somebody is far behind in reading what it causes: who reads at all
+        catches up, and who does not is soon cut. Nobody waits longer for anybody."""
+        self.behind = False
+        transport.pause_reading()
+
+        def go_on() -> None:
+            if client.connected and not client.full and not self.closing and not transport.is_closing():
+                transport.resume_reading()
+
+        self._loop.call_later(REST, go_on)
 
     def stay_awake(self) -> None:
         """Looks for the next message a moment longer before it sleeps: an application that waits for its answer sends

@@ -10,7 +10,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import uvloop
@@ -498,5 +498,25 @@ def test_a_client_that_leaves_while_its_message_sleeps_harms_nobody(in_loop: Run
             await other.send(frames("still"))
             assert await other.read(8) == frames("still")
             await until(lambda: len(here.server.engine.hub.clients) == 1)
+
+    in_loop(test)
+
+
+def test_a_sender_rests_while_somebody_is_far_behind_and_goes_on(in_loop: Runner) -> None:
+    async def test() -> None:
+        to_the_first = (
+            f'{NEW} {{ evapi_set_tag("$evapi(conidx)"); }}\n{MESSAGE} {{ evapi_unicast("$evapi(msg)", "0"); }}'
+        )
+        async with site(to_the_first) as here:
+            behind, sender = await here.connect(small=True), await here.connect()
+            clients = here.server.engine.hub.clients
+            await until(lambda: len(clients) == 2)
+            transport = cast(asyncio.Transport, clients[1].peer)
+            task = asyncio.ensure_future(sender.send(frames(*["x" * 30000] * 200)))
+            await until(lambda: not transport.is_reading())
+            await until(transport.is_reading)
+            total = 200 * len(frames("x" * 30000))
+            assert len(await behind.read(total)) == total
+            await task
 
     in_loop(test)
