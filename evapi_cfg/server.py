@@ -1,7 +1,8 @@
 """Sockets, signals and the event loop: the one place with I/O.
 
 Bytes that clients send go to the engine; what the engine leaves in the hub goes out in one write per client for each
-read. A client that does not read is cut when more than `max_queue` bytes wait for it; nobody else notices.
+read. A client that does not read is cut when more than `max_queue` bytes wait for it. Nobody else loses anything by it:
+those who send to it are read a little more slowly until then.
 """
 
 from __future__ import annotations

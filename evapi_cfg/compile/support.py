@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import cast
 
 from evapi_cfg import regex
-from evapi_cfg.modules.context import Level, Run, ScriptOver, Setter
+from evapi_cfg.modules.context import Level, Run, ScriptOver
 from evapi_cfg.modules.resolve import Names
 from evapi_cfg.modules.spec import NameRefused, Variable
 from evapi_cfg.source import Span
@@ -198,9 +198,4 @@ def var_value(value: Value) -> int | str:
 def assign_var(run: Run, name: str, value: Value) -> int:
     """`($var(x) = value)` as an operand: 1, whatever the value."""
     run.vars[name] = var_value(value)
-    return 1
-
-
-def assign(run: Run, setter: Setter, value: Value) -> int:
-    setter(run, value)
     return 1
