@@ -17,9 +17,15 @@ Steps, one a line (`#` starts a comment):
   sip N START-LINE    a SIP request from peer N over UDP, e.g. `sip u OPTIONS sip:bob@example.com`;
                       the indented lines below it are more headers, in place of the usual ones where they
                       name the same; @PEER@ is the peer's port; a blank indented line starts a body
+  tcp N START-LINE    the same over a TCP connection of N's own, which is opened by its first step
+  datagram N          the indented lines, joined by CR LF, as they are in one datagram of peer N; escapes as in
+                      `raw`, and @PEER@, @SIPPORT@; end it with two blank indented lines
+  stream N            the same bytes on N's TCP connection
+  hangup N            N closes its TCP connection
   take C NAME REGEX   group 1 of REGEX in all that C has received; later steps write it ${NAME}
   wait MS             let MS milliseconds pass
   framing raw         sends are bare (netstring_format 0)
+  repeats             what a peer receives more than once is shown each time, not only the first
   needs 6.1           the case needs at least this Kamailio version
   cfg FILE            the cfg is FILE, named from the case's folder, in place of `--- cfg`; 127.0.0.1:8448 and
                       127.0.0.1:5060 in it become the ports of this run
@@ -60,7 +66,7 @@ class Case:
         self.path = path
         head, _, self.cfg = path.read_text().partition("--- cfg\n")
         self.steps: list[tuple[str, str, list[str]]] = []
-        self.framing, self.needs = "netstring", None
+        self.framing, self.needs, self.repeats = "netstring", None, False
         for line in head.splitlines():
             if line[:1] in (" ", "\t") and self.steps:
                 self.steps[-1][2].append(line.strip())
@@ -75,6 +81,8 @@ class Case:
                 self.framing = rest.strip()
             elif verb == "needs":
                 self.needs = tuple(map(int, rest.split(".")))
+            elif verb == "repeats":
+                self.repeats = True
             else:
                 self.steps.append((verb, rest, []))
 
@@ -213,11 +221,49 @@ class Server:
         self.log_file.close()
 
 
+class Stream:
+    """A peer's TCP connection to the SIP port."""
+
+    def __init__(self, port: int):
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.setblocking(False)
+        self.port = self.socket.getsockname()[1]
+        self.buffer = b""
+        self.ended = False
+
+    def read(self) -> list[bytes]:
+        """The whole messages that have come, and what comes between them."""
+        try:
+            data = self.socket.recv(1 << 16)
+            self.ended = not data
+        except BlockingIOError:
+            return []
+        except OSError:
+            data, self.ended = b"", True
+        self.buffer += data
+        found = []
+        while self.buffer:
+            blank = len(self.buffer) - len(self.buffer.lstrip(b"\r\n"))
+            if blank:
+                found.append(self.buffer[:blank])
+                self.buffer = self.buffer[blank:]
+                continue
+            head, end, _ = self.buffer.partition(b"\r\n\r\n")
+            length = re.search(rb"(?im)^(?:content-length|l)[ \t]*:[ \t]*(\d+)", head)
+            size = len(head) + 4 + int(length[1] if length else 0)
+            if not end or len(self.buffer) < size:
+                break
+            found.append(self.buffer[:size])
+            self.buffer = self.buffer[size:]
+        return found
+
+
 class Play:
     def __init__(self, case: Case, server: Server):
         self.case, self.server = case, server
         self.clients: dict[str, socket.socket] = {}
         self.peers: dict[str, socket.socket] = {}
+        self.streams: dict[str, Stream] = {}
         self.received: dict[str, bytes] = {}
         self.seen: set[bytes] = set()
         self.names: dict[str, str] = {}
@@ -258,12 +304,20 @@ class Play:
             for name, s in self.peers.items():
                 try:
                     reply = s.recv(65536)
-                    if reply not in self.seen:  # a retransmission says nothing new
+                    if self.case.repeats or reply not in self.seen:  # a retransmission says nothing new
                         self.seen.add(reply)
                         replies.setdefault(name, []).append(reply)
                         last = time.monotonic()
                 except BlockingIOError:
                     pass
+            for name, stream in list(self.streams.items()):
+                if messages := stream.read():
+                    replies.setdefault(name, []).extend(messages)
+                    last = time.monotonic()
+                if stream.ended:
+                    ended.append(name)
+                    del self.streams[name]
+                    last = time.monotonic()
             if fresh := self.server.new_log():
                 logs += fresh
                 last = time.monotonic()
@@ -284,6 +338,8 @@ class Play:
         """The start line, the headers that routing decides, and the body of a SIP message."""
         head, _, body = reply.partition(b"\r\n\r\n")
         first, *rest = head.decode(errors="replace").split("\r\n")
+        if not head.strip():
+            return [f"{name} < {reply!r}"]
         keep = [
             h
             for h in rest
@@ -319,14 +375,20 @@ class Play:
             self.clients.pop(name).close()
         elif verb == "finish":
             self.clients[name].shutdown(socket.SHUT_WR)
-        elif verb == "sip":
-            if name not in self.peers:
-                s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-                s.bind(("127.0.0.1", 0))
-                s.setblocking(False)
-                self.peers[name] = s
-                self.hide.append((str(s.getsockname()[1]), f"<port of {name}>"))
-            self.peers[name].sendto(self.request(name, arg, more), ("127.0.0.1", self.server.sip_port))
+        elif verb in ("sip", "datagram"):
+            peer = self.peer(name)
+            port = peer.getsockname()[1]
+            data = self.request("UDP", port, arg, more) if verb == "sip" else self.lines(port, more)
+            peer.sendto(data, ("127.0.0.1", self.server.sip_port))
+        elif verb in ("tcp", "stream"):
+            if name not in self.streams:
+                self.streams[name] = Stream(self.server.sip_port)
+                self.hide.append((str(self.streams[name].port), f"<port of {name}>"))
+            stream = self.streams[name]
+            data = self.request("TCP", stream.port, arg, more) if verb == "tcp" else self.lines(stream.port, more)
+            stream.socket.sendall(data)
+        elif verb == "hangup":
+            self.streams.pop(name).socket.close()
         elif verb == "take":
             label, _, regex = arg.partition(" ")
             m = re.search(regex, self.received.get(name, b"").decode(errors="replace"))
@@ -340,10 +402,23 @@ class Play:
             raise ValueError(f"{self.case.path.name}: unknown step {verb!r}")
         self.settle()
 
-    def request(self, name: str, start: str, more: list[str]) -> bytes:
+    def peer(self, name: str) -> socket.socket:
+        """The UDP socket of a SIP peer."""
+        if name not in self.peers:
+            made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            made.bind(("127.0.0.1", 0))
+            made.setblocking(False)
+            self.peers[name] = made
+            self.hide.append((str(made.getsockname()[1]), f"<port of {name}>"))
+        return self.peers[name]
+
+    def lines(self, port: int, more: list[str]) -> bytes:
+        text = "\\r\\n".join(more).replace("@PEER@", str(port)).replace("@SIPPORT@", str(self.server.sip_port))
+        return unescape(self.fill(text))
+
+    def request(self, transport: str, port: int, start: str, more: list[str]) -> bytes:
         self.cseq += 1
         method, uri = start.split()[:2]
-        port = self.peers[name].getsockname()[1]
         headers, body = [self.fill(line).replace("@PEER@", str(port)) for line in more], ""
         if "" in headers:
             cut = headers.index("")
@@ -351,7 +426,7 @@ class Play:
         given = {h.split(":")[0].strip().lower() for h in headers}
         lines = [f"{method} {uri} SIP/2.0"]
         for key, value in (
-            ("Via", f"SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bK{os.getpid()}{self.cseq}"),
+            ("Via", f"SIP/2.0/{transport} 127.0.0.1:{port};branch=z9hG4bK{os.getpid()}{self.cseq}"),
             ("Max-Forwards", "70"),
             ("From", "<sip:alice@example.com>;tag=fromtag1"),
             ("To", f"<{uri}>"),
@@ -371,7 +446,7 @@ class Play:
             if verb != "take":
                 self.out.append(f"> {verb} {rest}")
             self.step(verb, rest, more)
-        for s in [*self.clients.values(), *self.peers.values()]:
+        for s in [*self.clients.values(), *self.peers.values(), *(s.socket for s in self.streams.values())]:
             s.close()
         text = "\n".join(self.out) + "\n"
         for secret, shown in sorted(self.hide, key=lambda p: -len(p[0])):
