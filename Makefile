@@ -1,6 +1,7 @@
 # make run    serves samples/echo.cfg on 127.0.0.1:8448
 # make test   linters, types, import contracts, tests
 # make bench  the same load on an installed Kamailio and on evapi-cfg
+# make load   many parked SIP requests; needs sipp
 #
 # Needs only make and Python 3.11 or later; everything else is installed into .venv, once.
 
@@ -15,10 +16,10 @@ FIND_PYTHON = for p in $(PYTHON) python3.13 python3.12 python3.11 python3 python
 	  fi; \
 	done
 
-.PHONY: run test lint bench setup clean
+.PHONY: run test lint bench load setup clean
 
 run: $(READY)
-	$(BIN)/evapi-cfg run samples/echo.cfg
+	$(BIN)/evapi-cfg run --no-sip samples/echo.cfg
 
 test: lint
 	$(BIN)/pytest -n 2 --dist loadgroup
@@ -31,6 +32,9 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python tests/bench/bench.py --evapi-cfg "'$(CURDIR)/$(BIN)/evapi-cfg'"
+
+load: $(READY)
+	for workload in options invite restart park; do $(BIN)/python tests/load/load.py $$workload || exit 1; done
 
 setup: $(READY)
 

@@ -1,4 +1,4 @@
-"""evapi-cfg: checks a kamailio.cfg and runs it as the TCP event server that Kamailio's EVAPI module would be.
+"""evapi-cfg: checks a kamailio.cfg and runs it as the event server that Kamailio's EVAPI module would be.
 
     import evapi_cfg
 
@@ -6,6 +6,7 @@
     client = app.connect()                      # no socket: bytes in, bytes out
     client.send(b"5:hello,")
     client.receive()
+    app.sip_peer().send(b"OPTIONS ...")         # a SIP request, the same way
 
 `serve(app)` puts the same app on a real address inside a running event loop.
 """
@@ -20,7 +21,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from evapi_cfg.check.report import Report, check_file, check_text
     from evapi_cfg.diagnostics.model import Diagnostic, Severity
-    from evapi_cfg.runtime.app import App, ConfigError, Peer, Record, load_file, load_text
+    from evapi_cfg.runtime.app import App, ConfigError, Peer, Record, SipPeer, load_file, load_text
     from evapi_cfg.server import CannotListen, Limits, serve
     from evapi_cfg.syntax.parse import SourceError
 
@@ -35,6 +36,7 @@ _HOMES = {
     "Record": "runtime.app",
     "Report": "check.report",
     "Severity": "diagnostics.model",
+    "SipPeer": "runtime.app",
     "SourceError": "syntax.parse",
     "check_file": "check.report",
     "check_text": "check.report",
@@ -53,6 +55,7 @@ __all__ = [
     "Record",
     "Report",
     "Severity",
+    "SipPeer",
     "SourceError",
     "check_file",
     "check_text",

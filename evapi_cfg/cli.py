@@ -149,6 +149,7 @@ def run(
     max_queue: Annotated[int, typer.Option(metavar="BYTES", help="What may wait for one client.")] = 8 << 20,
     max_frame: Annotated[int, typer.Option(metavar="BYTES", help="The longest frame.")] = 32767,
     drain: Annotated[float, typer.Option(metavar="SECONDS", help="Time for clients to read what is left.")] = 5.0,
+    sip: Annotated[bool, typer.Option("--sip/--no-sip", help="Listen for SIP where the file says.")] = True,
 ) -> None:
     """Serves a kamailio.cfg: the TCP event server that Kamailio's EVAPI module would be."""
     from evapi_cfg import service
@@ -167,6 +168,7 @@ def run(
             max_queue=max_queue,
             max_frame=max_frame,
             drain=drain,
+            sip=sip,
         ),
     )
     raise typer.Exit(status)

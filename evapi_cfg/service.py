@@ -15,6 +15,7 @@ from evapi_cfg.runtime.app import App, load_report
 from evapi_cfg.runtime.log import LogFormat, LogWriter, parse_level
 from evapi_cfg.runtime.overrides import Override, OverrideRefused
 from evapi_cfg.server import CannotListen, EventServer, Limits, LogStream, is_terminal, run_until_told, shown
+from evapi_cfg.sip.uri import PROTOCOL_NAMES
 from evapi_cfg.syntax.ast import LoadModule
 
 DONE, FAULTY, UNABLE, CANNOT_LISTEN = 0, 1, 2, 3  # exit statuses
@@ -31,6 +32,7 @@ class Options:
     max_queue: int  # bytes
     max_frame: int  # bytes
     drain: float  # seconds
+    sip: bool  # whether to listen for SIP where the file says
 
 
 def run(read: Callable[[], Report | None], options: Options) -> int:
@@ -73,12 +75,17 @@ def run(read: Callable[[], Report | None], options: Options) -> int:
     limits = Limits(options.max_queue, options.drain)
 
     def ready(server: EventServer) -> None:
+        for socket in app.sip_addresses:
+            protocol = PROTOCOL_NAMES[socket.protocol].upper()
+            _say(log, Level.INFO, "core", f"SIP over {protocol} on {shown(socket.address, socket.port)}")
         _say(log, Level.INFO, "evapi", f"listening on {shown(*server.address)}")
 
     try:
-        run_until_told(app, limits, stream, ready)
+        run_until_told(app, limits, stream, ready, sip=options.sip)
     except CannotListen as err:
         _say(log, Level.ERROR, "evapi", str(err))
+        if str(err).startswith("SIP"):
+            _say(log, Level.ERROR, "evapi", "--no-sip leaves the SIP ports closed")
         return CANNOT_LISTEN
     finally:
         stream.flush()

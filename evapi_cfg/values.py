@@ -66,6 +66,11 @@ def to_int(value: Value) -> int:
     return number
 
 
+def number_as_text(value: Value) -> Value:
+    """A number as its text, all else as it is."""
+    return str(value) if isinstance(value, int) else value
+
+
 def to_str(value: Value) -> str:
     """The value as a string in an expression: $null is empty. Inside a format it prints as `<null>` instead."""
     if value.__class__ is str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
+from typing import Any
+
 from evapi_cfg import App, Peer, Record, load_text
 from evapi_cfg.modules.context import Level
 from evapi_cfg.runtime.app import Records
@@ -17,6 +20,10 @@ request_route { exit; }
 NEW, CLOSED, MESSAGE = (
     f"event_route[evapi:{name}]" for name in ("connection-new", "connection-closed", "message-received")
 )
+
+
+# A fixture of conftest: runs a coroutine function in an event loop.
+Runner = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
 
 
 class HandClock:

@@ -21,11 +21,13 @@ from typing import cast
 
 from evapi_cfg import regex
 from evapi_cfg.modules.context import Level, Run
+from evapi_cfg.modules.core_myself import MYSELF, myself_test
 from evapi_cfg.modules.core_operand import comparison
 from evapi_cfg.modules.spec import Arg, NameRefused, Variable
+from evapi_cfg.modules.transformations.substitution import parse_substitution
 from evapi_cfg.runtime.app import App
 from evapi_cfg.syntax import ast
-from evapi_cfg.values import EvaluationError
+from evapi_cfg.values import EvaluationError, number_as_text
 from tests.rvalue import (
     LONGS,
     UNARY,
@@ -183,6 +185,10 @@ class Reference:
                 value = self.read(at, source)
                 if source.op == "pvar" and value is None and has_failed(at.run, cast(Variable, source.leaf)):
                     code = E_UNSPEC
+            if source.op == "select" and value is None:
+                value = ""
+            if target.takes_text and source.op == "pvar":
+                value = number_as_text(value)
             target.set(at.run, value)
         except (Failed, EvaluationError):
             return E_UNSPEC
@@ -299,8 +305,14 @@ class Reference:
 
     def argument(self, run: Run, kind: Arg, text: ast.Text, lazy: bool) -> object:
         match kind:
-            case Arg.STRING | Arg.LITERAL:
+            case Arg.STRING | Arg.LITERAL | Arg.PATTERN:
                 return text.value
+            case Arg.NUMBER:
+                return self.own_number(run, text)
+            case Arg.VAR_TEXT:
+                return self.own_text(run, text)
+            case Arg.SUBSTITUTION:
+                return parse_substitution(text, self.names)
             case Arg.INT | Arg.CONST_INT:
                 return number_of(self.names.variable(text).get(run) if "$" in text.value else text.value)
             case Arg.PVAR:
@@ -313,6 +325,26 @@ class Reference:
         else:
             made = self.names.text(text)
         return made(run) if callable(made) and not lazy else made
+
+    def own_number(self, run: Run, text: ast.Text) -> int | None:
+        """core/mod_fix.c: fixup_get_ivalue: a variable counts if its value says itself that it is a number."""
+        if "$" not in text.value:
+            return number_of(text.value)
+        variable = self.names.variable(text)
+        if variable.number is not None:
+            return variable.number(run)
+        value = variable.get(run)
+        return value if isinstance(value, int) else None
+
+    def own_text(self, run: Run, text: ast.Text) -> str | None:
+        """core/sr_module.c: get_str_fparam of a FPARAM_PVS or FPARAM_STRING."""
+        if text.value[:1] != "$":
+            return text.value
+        first = self.names.format(text)[0]
+        if not isinstance(first, ast.PVar):
+            return text.value
+        value = self.names.resolve(first).get(run)
+        return None if value is None else str(value)
 
     def route_call(self, at: Reading, node: ast.RouteCall) -> int:
         target = node.target
@@ -363,7 +395,12 @@ class Reference:
             case ast.SelVal():
                 arms = self.build(node.then), self.build(node.otherwise)
                 return Rve("selval", self.build(node.condition), arms=arms)
-            case ast.Binary(left=ast.CoreTest() as test, op=op):
+            case ast.Binary(left=ast.CoreTest() as test, op="==" | "!=" as op, right=ast.CoreTest() as other):
+                ask = myself_test(other.name if test.name == MYSELF else test.name, op)
+                return Rve("bexpr", right=self.build(other), leaf=lambda run, value: ask(run))
+            case ast.CoreTest():
+                return Rve("pvar", leaf=self.names.core_operand(node))
+            case ast.Binary(left=ast.CoreTest() as test, op="==" | "!=" as op):
                 compared = comparison(test.name, op, self.names.core_operand(test).get)
                 return Rve("bexpr", right=self.build(node.right), leaf=compared)
             case ast.Binary(op=op):
@@ -519,5 +556,8 @@ def by_reference(app: App, *, forgetful: bool = False) -> App:
     program = app.program
     events = {name: reference.route(f"event_route[{name}]") for name in program.events}
     routes = {name: reference.route(f"route[{name}]") for name in program.routes}
-    program.world.routes = dict(routes)
-    return App(replace(program, events=events, routes=routes), app.engine.hub, app.report)
+    main = {name: reference.route(name) for name in program.main}
+    world = program.world
+    world.routes, world.events = dict(routes), dict(events)
+    world.failure_routes = {name: reference.route(f"failure_route[{name}]") for name in world.failure_routes}
+    return App(replace(program, events=events, routes=routes, main=main), app.engine.hub, app.report)

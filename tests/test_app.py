@@ -28,7 +28,7 @@ def answer(app: App, message: bytes | str = "x") -> bytes:
 
 
 def test_names_of_the_interface() -> None:
-    assert len(evapi_cfg.__all__) <= 15
+    assert len(evapi_cfg.__all__) <= 16
     for name in evapi_cfg.__all__:
         found = getattr(evapi_cfg, name)
         assert found.__doc__, f"{name} says nothing about itself"
@@ -165,14 +165,14 @@ def test_what_does_not_run_here_is_listed_and_gives_an_error_once() -> None:
         'loadmodule "jansson"\n'
         + HEAD
         + """event_route[evapi:message-received] {
-  $var(r) = jansson_get("a", "$evapi(msg)", "$var(v)");
+  $var(r) = jansson_set("string", "a", "$evapi(msg)", "$var(v)");
   evapi_relay("$var(r)");
 }
 """
     )
     [entry] = app.not_run
     assert (entry.use.name, entry.use.module, entry.use.span.file.line_number(entry.use.span.start)) == (
-        "jansson_get()",
+        "jansson_set()",
         "jansson",
         8,
     )
@@ -188,6 +188,19 @@ def test_a_refused_client_takes_and_gives_nothing() -> None:
     refused.close()
     assert (first.connected, refused.connected) == (True, False)
     assert first.receive() == refused.receive() == b""
+
+
+def test_somebody_who_sends_datagrams_sends_them_to_a_udp_socket() -> None:
+    app = load_text(
+        "#!KAMAILIO\nlisten=tcp:127.0.0.1:5070\nlisten=udp:127.0.0.1:5080\n"
+        'loadmodule "pv.so"\nloadmodule "xlog.so"\nrequest_route { xlog("$proto:$Ri:$Rp $RAut"); }\n'
+    )
+    app.sip_peer().send(
+        "OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n"
+        "To: <sip:a@b>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n"
+    )
+    assert isinstance(app.log, Records)
+    assert [line.message for line in app.log.lines] == ["udp:127.0.0.1:5080 sip:127.0.0.1:5080;transport=udp"]
 
 
 def test_what_a_client_sends_behind_its_close_is_not_heard() -> None:

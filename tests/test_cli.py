@@ -25,9 +25,9 @@ WARNED = HEAD + "event_route[evapi:message-received] { route($var(x)); }\nroute[
 NOT_RUN = (
     'loadmodule "jansson"\n'
     + HEAD
-    + ('event_route[evapi:message-received] { jansson_get("a", "$evapi(msg)", "$var(v)"); }\n')
+    + ('event_route[evapi:message-received] { jansson_set("string", "a", "$evapi(msg)", "$var(v)"); }\n')
 )
-ANY_PORT = ("--set", "evapi.bind_addr=127.0.0.1:0")
+ANY_PORT = ("--no-sip", "--set", "evapi.bind_addr=127.0.0.1:0")
 DEADLINE = 60
 
 
@@ -270,7 +270,7 @@ def test_run_what_is_wrong(evapi_cfg: Command, tmp_path: Path) -> None:
 @pytest.mark.parametrize("cfg", ["request_route { exit; }\n", 'loadmodule "pv"\nroute[A] { exit; }\n'])
 def test_run_without_evapi(evapi_cfg: Command, tmp_path: Path, cfg: str) -> None:
     (tmp_path / "my.cfg").write_text(cfg)
-    done = evapi_cfg("run", "my.cfg")
+    done = evapi_cfg("run", "--no-sip", "my.cfg")
     assert done.status == 1
     assert "nothing to serve" in done.err
     assert "my.cfg" in done.err
@@ -319,7 +319,7 @@ def test_run_with_a_bad_flag(evapi_cfg: Command, tmp_path: Path, flags: list[str
 )
 def test_run_where_it_cannot_listen(evapi_cfg: Command, tmp_path: Path, address: str, says: str) -> None:
     (tmp_path / "my.cfg").write_text(GOOD)
-    done = evapi_cfg("run", "--set", f"evapi.bind_addr={address}", "--log-level", "ALERT", "my.cfg")
+    done = evapi_cfg("run", "--no-sip", "--set", f"evapi.bind_addr={address}", "--log-level", "ALERT", "my.cfg")
     assert done.status == 3
     assert says in done.err
     assert len(done.err.splitlines()) == 1
@@ -328,7 +328,7 @@ def test_run_where_it_cannot_listen(evapi_cfg: Command, tmp_path: Path, address:
 def test_what_does_not_run_here_is_listed_at_start(serve: Callable[..., Done]) -> None:
     done = serve(NOT_RUN)
     assert done.status == 0
-    for text in ("my.cfg:7:", "`jansson_get()` of module jansson", "event_route[evapi:message-received]"):
+    for text in ("my.cfg:7:", "`jansson_set()` of module jansson", "event_route[evapi:message-received]"):
         assert text in done.err
 
 
@@ -336,7 +336,7 @@ def test_strict_refuses_what_does_not_run_here(evapi_cfg: Command, tmp_path: Pat
     (tmp_path / "my.cfg").write_text(NOT_RUN)
     done = evapi_cfg("run", "--strict", *ANY_PORT, "my.cfg")
     assert done.status == 1
-    assert "jansson_get" in done.err
+    assert "jansson_set" in done.err
     assert "--strict: refused to start" in done.err
     assert "listening" not in done.err
 

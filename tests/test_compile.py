@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evapi_cfg.runtime.app import App, ConfigError, Peer, Records, load_text
+from evapi_cfg.runtime.app import App, ConfigError, Peer, Records, SipPeer, load_text
 from tests.conformance.run import Case, unescape
 from tests.programs import LOOPS, Program, messages, programs
 from tests.reference import by_reference
@@ -28,17 +28,34 @@ GENERATED = int(os.environ.get("EVAPI_CFG_PROGRAMS", "0"))
 
 @dataclass
 class Stopped:
-    """A clock that stands still."""
+    """A clock that stands still but for the time that a case waits."""
+
+    passed: float = 0.0
 
     def now(self) -> float:
-        return 1700000000.25
+        return 1700000000.25 + self.passed
 
     def monotonic(self) -> float:
-        return 1000.0
+        return 1000.0 + self.passed
 
 
 def load(text: str, name: str = "case.cfg") -> App:
     return load_text(text, name, clock=Stopped(), random=random.Random(1))
+
+
+def request(number: int, port: int, start: str, headers: list[str], body: str) -> str:
+    """A request with the usual headers, but for those that are given."""
+    method, uri = start.split()[:2]
+    given = {header.split(":")[0].strip().lower() for header in headers}
+    usual = (
+        ("Via", f"SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bK{number}"),
+        ("From", "<sip:alice@example.com>;tag=fromtag1"),
+        ("To", f"<{uri}>"),
+        ("Call-ID", f"call{number}@case"),
+        ("CSeq", f"{number} {method}"),
+    )
+    lines = [f"{name}: {value}" for name, value in usual if name.lower() not in given]
+    return "\r\n".join([f"{method} {uri} SIP/2.0", *lines, *headers, f"Content-Length: {len(body)}", "", body])
 
 
 class Play:
@@ -48,6 +65,8 @@ class Play:
         self.app = app
         self.framing = framing
         self.peers: dict[str, Peer] = {}
+        self.senders: dict[str, SipPeer] = {}
+        self.messages = 0
         self.received: dict[str, bytes] = {}
         self.names: dict[str, str] = {}
         self.seen: list[object] = []
@@ -64,12 +83,40 @@ class Play:
             data = peer.receive()
             self.received[name] = self.received.get(name, b"") + data
             self.seen.append((name, data, peer.connected))
-        self.seen.append(dict(self.app.engine._vars))
+        for name, sender in self.senders.items():
+            replies = sender.receive()
+            self.received[name] = self.received.get(name, b"") + b"".join(replies)
+            self.seen.append((name, replies))
+        world = self.app.program.world
+        self.seen.append([dict(self.app.engine._vars), dict(world.request_vars), dict(world.timer_vars)])
 
-    def step(self, verb: str, rest: str) -> None:
+    def sip(self, name: str, verb: str, start: str, more: list[str]) -> None:
+        """A SIP step; what would come over TCP comes the same way."""
+        sender = self.senders.setdefault(name, self.app.sip_peer("127.0.0.1", 40000 + len(self.senders)))
+        port = 40000 + list(self.senders).index(name)
+        lines = [self.filled(line).replace("@PEER@", str(port)).replace("@SIPPORT@", "5060") for line in more]
+        if verb in ("datagram", "stream"):
+            sender.send(unescape("\\r\\n".join(lines)))
+            return
+        self.messages += 1
+        cut = lines.index("") if "" in lines else len(lines)
+        headers, body = lines[:cut], "\r\n".join(lines[cut + 1 :])
+        sender.send(request(self.messages, port, start, headers, body))
+
+    def filled(self, text: str) -> str:
+        return re.sub(r"\$\{(\w+)\}", lambda found: self.names.get(found[1], ""), text)
+
+    def step(self, verb: str, rest: str, more: list[str] | None = None) -> None:
         name, _, arg = rest.partition(" ")
-        arg = re.sub(r"\$\{(\w+)\}", lambda found: self.names.get(found[1], ""), arg)
+        arg = self.filled(arg)
         peer = self.peers.get(name)
+        if verb in ("sip", "tcp", "datagram", "stream"):
+            self.sip(name, verb, arg, more or [])
+        elif verb == "wait":
+            clock = self.app.program.world.clock
+            assert isinstance(clock, Stopped)
+            clock.passed += float(name) / 1000
+            self.app.advance()
         if verb == "open":
             self.peers[name] = self.app.connect(arg or "127.0.0.1", 50000 + len(self.peers))
         elif peer is not None and verb == "send":
@@ -89,8 +136,8 @@ class Play:
 def transcript(app: App, case: Case) -> list[object]:
     play = Play(app, case.framing)
     app.engine.start()
-    for verb, rest, _more in case.steps:
-        play.step(verb, rest)
+    for verb, rest, more in case.steps:
+        play.step(verb, rest, more)
     return play.seen
 
 

@@ -16,13 +16,8 @@ CASES = Path(run.__file__).resolve().parent / "cases"
 
 # Cases that a later stage brings to life, with what they wait for. This is the one place that names them.
 LATER = {
-    "async_relay": "SIP and tm",
-    "async_relay_nobody": "SIP and tm",
-    "evapi_async_in_event": "tm: Kamailio makes a transaction of the event's own request",
     "htable": "the module htable",
-    "jansson": "the module jansson",
-    "relay_from_request": "SIP",
-    "retransmission": "SIP and tm",
+    "jansson": "the rest of the module jansson",
 }
 
 ALL = sorted(CASES.glob("*.case"))

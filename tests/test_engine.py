@@ -131,16 +131,6 @@ def test_what_a_function_refuses(call: str, code: int, says: str) -> None:
     assert [(error.line, error.route) for error in errors] == [(HEAD.count("\n") + 2, MESSAGE)] * bool(says)
 
 
-@pytest.mark.parametrize("call", ['relay("x")', 'multicast("x", "t")', 'unicast("x", "t")'])
-def test_async_relays_need_a_request(call: str) -> None:
-    bench = Bench(f'loadmodule "tm.so"\n{MESSAGE} {{ $var(r) = evapi_async_{call}; xlog("$var(r)"); }}', workers=0)
-    peer = bench.connect()
-    peer.send_message("x")
-    assert bench.logged() == ["-1"]
-    assert peer.receive() == b""
-    assert [call.partition("(")[0] in error.message for error in bench.lines(Level.ERROR)] == [True]
-
-
 def test_a_tag_that_is_too_long_leaves_the_old_one() -> None:
     bench = Bench(f'{MESSAGE} {{ evapi_set_tag("$evapi(msg)"); evapi_unicast("u", "old"); }}')
     peer = bench.connect()

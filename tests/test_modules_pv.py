@@ -70,7 +70,7 @@ def received(bench: Bench, message: str, socket: Socket | None = SOCKET) -> None
         ("$di $dir $dic $dip", "sip:div@a no-answer 2 <null>"),
         ("$rt $re", "sip:ref@a sip:rpid@a"),
         ("$au $ad $aU $ar $adu $adn $adr $aa", "u dom u@dom r sip:x n resp MD5"),
-        ("$Au $AU", "u@r u"),
+        ("$Au $AU", "alice@example.org alice"),
         ("$si $siz $sp $sas", "2001:db8::5 [2001:db8::5] 4444 tcp:[2001:db8::5]:4444"),
         ("$su $sut", "sip:[2001:db8::5]:4444;transport=tcp sip:[2001:db8::5]:4444;transport=tcp"),
         ("$Ri $Rp $Rn $Ras", "10.0.0.1 5060 inside tcp:10.0.0.1:5060"),
@@ -310,3 +310,79 @@ def test_modparams_that_are_refused() -> None:
         check = params[name].check
         assert check is not None
         assert check(value) is None, (name, value)
+
+
+def with_lines(*lines: str) -> str:
+    """A request with more headers in front of its Content-Length."""
+    return INVITE.replace("User-Agent: folded", "\r\n".join([*lines, "User-Agent: folded"]))
+
+
+@pytest.mark.parametrize(
+    "lines,format,shown",
+    [
+        (["To: <sip:again@x>"], "$tu|$rb|$bs|$hdr(Via)|$hdrc(Via)", "sip:bob@example.com|<null>|0|<null>|0"),
+        (["nothing"], "$ua|$cl|$via0(host)|$expires(min)|$ctu|$msg(len)", "<null>|" * 5 + "<null>"),
+        (["nothing"], "$(ct{s.len})|$ft|$rt|$ai", "65|f1|sip:ref@a|sip:one@a"),
+        (["m: <sip:open"], "$ctu|$cts|$(hfl(Contact)[0])|$hflc(Contact)", "<null>|<null>|<null>|0"),
+        (["m: <sip:c>;expires=x"], "$expires(max)", "<null>"),
+        (["Diversion: <sip:two@a>;reason=x"], "$(hfl(Diversion)[1])|$(hfl(Diversion)[-2])", "<sip:two@a>|<sip:div@a>"),
+        (["Diversion: <sip:two@a"], "$(hfl(Diversion)[0])|$hflc(Diversion)", "<null>|0"),
+        (["Route: x"], "$(hfl(Route)[2])|$(hfl(Route)[3])|$hflc(Route)", "<sip:r3;lr>|<null>|0"),
+        (['Route: \\ "<" <sip:r4> ;lr'], "$(hfl(Route)[-1])", '\\ "<" <sip:r4> ;lr'),
+        (["m: sip:c d;expires=7"], "$expires(min)", "7"),
+        (["Authorization: Digest username=x"], "$au|$aU", "u|u@dom"),
+    ],
+)  # fmt: skip
+def test_headers_that_cannot_be_read(lines: list[str], format: str, shown: str) -> None:
+    bench = Bench()
+    received(bench, with_lines(*lines))
+    assert bench.print(format) == shown
+
+
+@pytest.mark.parametrize(
+    "credentials,shown",
+    [
+        ('Digest username="sip:me@dom", realm=r', "me dom sip:me@dom r <null>"),
+        ('digest\t,username="me"', "<null> <null> <null> <null> <null>"),
+        ('Digest username = "me" junk , uri=sip:x', "me  me  sip:x"),
+        ("Digest username=, realm=r", "<null> <null> <null> <null> <null>"),
+        ('Digest username="open', "<null> <null> <null> <null> <null>"),
+        ("Digest", "<null> <null> <null> <null> <null>"),
+        ("Basic abc", "<null> <null> <null> <null> <null>"),
+    ],
+)
+def test_credentials(credentials: str, shown: str) -> None:
+    bench = Bench()
+    start = INVITE.index("Proxy-Authorization")
+    received(bench, f"{INVITE[:start]}Authorization: {credentials}\r\n{INVITE[INVITE.index('User-Agent') :]}")
+    assert bench.print("$au $ad $aU $ar $adu") == shown
+
+
+def test_a_display_name_puts_the_uri_into_brackets() -> None:
+    bench = Bench()
+    received(bench, INVITE)
+    bench.set("$tn", "Bob")
+    assert "To: Bob <sip:bob@example.com>;tag=t1\r\n" in current_message(bench.run).updated()
+
+
+def test_what_stands_in_front_of_a_message_counts_to_its_length() -> None:
+    bench = Bench()
+    received(bench, "\r\n\r\n" + INVITE)
+    assert bench.get("$ml") == bench.get("$msg(len)") == len(INVITE) + 4
+    assert bench.get("$mb") == "\r\n\r\n" + INVITE
+    assert bench.get("$msg(fline)") == "INVITE sip:bob@example.com;transport=tcp SIP/2.0"
+
+
+def test_an_empty_destination_is_none() -> None:
+    bench = Bench()
+    received(bench, INVITE)
+    bench.set("$du", "sip:x")
+    bench.set("$du", "")
+    assert bench.get("$du") is None
+    bench.set("$rp", -1)
+    assert bench.get("$ru") == "sip:bob@example.com:18446744073709551615;transport=tcp"
+
+
+@pytest.mark.parametrize("name", ["$ru", "$rU", "$rd", "$du", "$fu", "$fU", "$fd", "$fn", "$tu", "$tU", "$td", "$tn"])
+def test_variables_of_texts_take_another_variables_number(name: str) -> None:
+    assert Bench().variable(name).takes_text

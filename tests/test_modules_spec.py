@@ -14,7 +14,7 @@ from evapi_cfg.syntax.ast import PVar
 from tests.module_world import HERE, Bench, text
 
 CATALOG = Catalog()
-CONSTANT = {Arg.CONST_TEXT, Arg.LITERAL, Arg.CONST_INT, Arg.REGEX}
+CONSTANT = {Arg.CONST_TEXT, Arg.LITERAL, Arg.CONST_INT, Arg.REGEX, Arg.SUBSTITUTION}
 REAL = [module for module in MODULES if module.name != "core"]
 FUNCTIONS = [(module, function) for module in MODULES for function in module.functions]
 BENCH = Bench()
@@ -44,7 +44,7 @@ def test_function_is_in_the_catalogue(module: ModuleSpec, function: Function) ->
     assert len(function.args) in exports, f"{function.name} with {len(function.args)} arguments"
     export = exports[len(function.args)]
     assert bits(export.routes) == function.routes
-    assert any(kind in CONSTANT for kind in function.args) == export.const
+    assert (function.const or any(kind in CONSTANT for kind in function.args)) == export.const
 
 
 def test_core_commands_are_in_the_catalogue() -> None:
@@ -115,6 +115,13 @@ OF_OTHERS = {"evapi"}  # its own tests say how it refuses
 def test_a_class_with_names_asks_for_one(pv: PseudoVariable) -> None:
     with pytest.raises(NameRefused):
         pv.make(PVar(HERE, pv.name), BENCH.names)
+
+
+@pytest.mark.parametrize("module", REAL, ids=name_of)
+def test_selects_are_in_the_catalogue(module: ModuleSpec) -> None:
+    known = CATALOG.module(module.name)
+    assert known is not None
+    assert {select.name for select in module.selects} <= set(known.selects)
 
 
 def test_names_are_declared_once() -> None:

@@ -45,7 +45,7 @@ class Process:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
 
         self.process = subprocess.Popen(
-            [*shlex.split(command), "run", "--set", "evapi.bind_addr=127.0.0.1:0", *flags, str(path)],
+            [*shlex.split(command), "run", "--no-sip", "--set", "evapi.bind_addr=127.0.0.1:0", *flags, str(path)],
             stderr=subprocess.PIPE,
             preexec_fn=limit,
             text=True,
@@ -174,7 +174,7 @@ def test_a_port_in_use_has_its_own_exit_status(start: Callable[..., Process], co
     process = start(ECHO)
     flags = ["--set", f"evapi.bind_addr=127.0.0.1:{process.port}"]
     done = subprocess.run(
-        [*shlex.split(command), "run", *flags, str(tmp_path / "my.cfg")],
+        [*shlex.split(command), "run", "--no-sip", *flags, str(tmp_path / "my.cfg")],
         capture_output=True,
         text=True,
         timeout=DEADLINE,

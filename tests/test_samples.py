@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -70,3 +74,105 @@ def test_the_readme_shows_what_echo_shows() -> None:
     assert [shown.groups() for shown in SHOWN.finditer(README)] == [
         shown.groups() for shown in SHOWN.finditer((ROOT / "samples" / "echo.cfg").read_text())
     ]
+
+
+# What the README shows of async_auth.cfg: a direction, and what went over the wire.
+WIRE = re.compile(r"^(?:caller|application) +(?:->|<-) +(.*)$", re.MULTILINE)
+INTERPRETERS = {"async_auth.py": sys.executable, "async_auth.js": shutil.which("node")}
+
+
+@contextmanager
+def application(name: str, port: int, work: Path) -> Iterator[subprocess.Popen[str]]:
+    """The application beside async_auth.cfg, on a server's evapi port."""
+    interpreter = INTERPRETERS[name]
+    if interpreter is None:
+        pytest.skip("there is no node")
+    (work / name).write_text((ROOT / "samples" / name).read_text().replace("8448", str(port)))
+    running = subprocess.Popen([interpreter, str(work / name)], stdout=subprocess.PIPE, text=True)
+    try:
+        while not connected(port):
+            assert running.poll() is None
+            time.sleep(0.02)
+        yield running
+    finally:
+        running.kill()
+        running.communicate()
+
+
+def connected(port: int) -> bool:
+    """Whether somebody is connected to a local port (proc_pid_net(5): state 01)."""
+    rows = (row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return any(row[3] == "01" and row[1].endswith(f":{port:04X}") for row in rows)
+
+
+def answer_to_invite(port: int, caller: str, number: int) -> str:
+    """The status line of the final reply to a call, which is acknowledged, and its Contact if there is one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.settimeout(30)
+        peer.connect(("127.0.0.1", port))
+        head = (
+            "{} sip:bob@127.0.0.1 SIP/2.0\r\n"
+            f"Via: SIP/2.0/UDP 127.0.0.1:{peer.getsockname()[1]};branch=z9hG4bKcall{number}\r\n"
+            f"From: <sip:{caller}@example.com>;tag=from{number}\r\nTo: <sip:bob@example.com>{{}}\r\n"
+            f"Call-ID: call{number}@test\r\nCSeq: 1 {{}}\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+        )
+        peer.send(head.format("INVITE", "", "INVITE").encode())
+        while (reply := peer.recv(65536).decode()).startswith("SIP/2.0 1"):
+            pass
+        to = re.search(r"^To: <[^>]*>(.*)\r$", reply, re.MULTILINE)
+        contact = re.search(r"^Contact: (.*)\r$", reply, re.MULTILINE)
+        assert to
+        peer.send(head.format("ACK", to[1], "ACK").encode())
+        return reply.partition("\r\n")[0].removeprefix("SIP/2.0 ") + (f" {contact[1]}" if contact else "")
+
+
+@pytest.fixture
+def auth_server(command: str, tmp_path: Path) -> Iterator[run.Server]:
+    cfg = (ROOT / "samples" / "async_auth.cfg").read_text()
+    cfg = cfg.replace("127.0.0.1:8448", "127.0.0.1:@PORT@").replace("127.0.0.1:5060", "127.0.0.1:@SIPPORT@")
+    server = run.Server("evapi-cfg", command, cfg, tmp_path)
+    yield server
+    server.stop()
+
+
+@pytest.mark.xdist_group("servers")
+@pytest.mark.parametrize("name", INTERPRETERS)
+def test_applications(name: str, auth_server: run.Server, tmp_path: Path) -> None:
+    with application(name, auth_server.port, tmp_path) as app:
+        assert app.stdout is not None
+        answers = [answer_to_invite(auth_server.sip_port, caller, n) for n, caller in enumerate(["alice", "mallory"])]
+        assert answers == ["302 Moved Temporarily <sip:bob@127.0.0.1:5070>", "403 Forbidden"]
+        assert [app.stdout.readline() for _ in answers] == ["alice calls bob -> 302\n", "mallory calls bob -> 403\n"]
+        auth_server.stop()
+        assert app.stdout.read() == "the server has gone\n"
+
+
+@pytest.mark.xdist_group("servers")
+@pytest.mark.skipif(not shutil.which("sipp"), reason="there is no sipp")
+@pytest.mark.parametrize("transport", ["u1", "t1"])
+def test_the_callers_scenario(transport: str, auth_server: run.Server, tmp_path: Path) -> None:
+    (at,) = re.findall(r"^ +sipp (-sf .*)127\.0\.0\.1:5060", (ROOT / "samples" / "async_auth.xml").read_text(), re.M)
+    argv = ["sipp", *shlex.split(at), "-t", transport, "-timeout", "30", f"127.0.0.1:{auth_server.sip_port}"]
+    with application("async_auth.py", auth_server.port, tmp_path) as app:
+        assert app.stdout is not None
+        for caller, code in ("alice", 302), ("mallory", 403):
+            done = subprocess.run(
+                [word.replace("alice", caller) for word in argv],
+                cwd=ROOT,
+                capture_output=True,
+                stdin=subprocess.DEVNULL,
+            )
+            assert done.returncode == 0, done.stdout
+            assert app.stdout.readline() == f"{caller} calls bob -> {code}\n"
+
+
+def test_the_wire_in_the_readme_is_the_recorded_one() -> None:
+    def plain(line: str) -> str:
+        return re.sub(r'("index"|"label"): [^,}]+\}?,', r"\1: #,", line)
+
+    golden = (CONVERSATIONS / "async_auth.6.1.golden").read_text()
+    recorded = [re.sub(r"^(?:> sip u|u <|app < N:|> send app) ", "", line) for line in golden.splitlines()]
+    recorded = [plain(re.sub(r"^app < N:(.*),$", r"\1", line)) for line in recorded]
+    shown = [plain(line) for line in WIRE.findall(README)]
+    assert shown == [line for line in recorded if line in shown][: len(shown)]
+    assert len(shown) == 6

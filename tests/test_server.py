@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pytest
-import uvloop
 
 from evapi_cfg import CannotListen, Limits, load_text, serve
 from evapi_cfg.runtime.app import Records
 from evapi_cfg.server import EventServer
+from tests.driven import Runner
 
 DEADLINE = 30.0
 HEAD = """#!KAMAILIO
@@ -38,27 +38,6 @@ OWN = (
     f'{NEW} {{ evapi_set_tag("c$evapi(conidx)"); }}\n{MESSAGE} {{ evapi_unicast("$evapi(msg)", "c$evapi(conidx)"); }}\n'
 )
 HAS_IPV6 = Path("/proc/net/if_inet6").exists() and bool(Path("/proc/net/if_inet6").read_text())
-
-Test = Callable[[], Coroutine[Any, Any, None]]
-Runner = Callable[[Test], None]
-
-
-@pytest.fixture(params=[uvloop.new_event_loop, asyncio.new_event_loop], ids=["uvloop", "asyncio"])
-def in_loop(request: pytest.FixtureRequest) -> Runner:
-    """Runs a coroutine function in a loop, and fails where the loop had to report anything."""
-
-    def run(test: Test) -> None:
-        reported: list[str] = []
-
-        async def main() -> None:
-            asyncio.get_running_loop().set_exception_handler(lambda _loop, context: reported.append(str(context)))
-            await asyncio.wait_for(test(), DEADLINE)
-
-        with asyncio.Runner(loop_factory=request.param) as runner:
-            runner.run(main())
-        assert reported == []
-
-    return run
 
 
 class Client:

@@ -29,11 +29,15 @@ _READINGS = {
     Arg.ROUTE: Reading.FORMAT,
     Arg.VALUE: Reading.FORMAT,
     Arg.INT: Reading.INT,
+    Arg.NUMBER: Reading.INT,
     Arg.CONST_INT: Reading.NUMBER,
     Arg.PVAR: Reading.VARIABLE,
     Arg.REGEX: Reading.REGEX,
+    Arg.PATTERN: Reading.REGEX,
+    Arg.SUBSTITUTION: Reading.SUBSTITUTION,
     Arg.STRING: Reading.PLAIN,
     Arg.LITERAL: Reading.PLAIN,
+    Arg.VAR_TEXT: Reading.PLAIN,
 }
 _ROUTE_ARGUMENTS = {("tm", "t_continue"): 2, ("tmx", "t_continue"): 2}  # by catalogue alone: which one names a route
 
@@ -116,11 +120,11 @@ def _fixup(call: Call, export: Export) -> Diagnostic | None:
         text = argument.text if isinstance(argument, String) else _constant(argument)
         if text is None:
             values.append(None)
-        elif kind in (Arg.INT, Arg.CONST_INT):
+        elif kind in (Arg.INT, Arg.NUMBER, Arg.CONST_INT):
             values.append(_integer(text.value))
-        elif kind in (Arg.STRING, Arg.LITERAL):
+        elif kind in (Arg.STRING, Arg.LITERAL, Arg.VAR_TEXT):
             values.append(text.value)
-        elif kind in (Arg.PVAR, Arg.REGEX):
+        elif kind in (Arg.PVAR, Arg.REGEX, Arg.PATTERN, Arg.SUBSTITUTION):
             values.append(None)
         else:
             values.append(text.value if "$" not in text.value else _filled_in)

@@ -152,7 +152,7 @@ def _async(call: Call, site: Site, scope: Scope) -> Iterator[Diagnostic]:
             f"`{call.name}` has no SIP request to suspend in {site.block.title}",
             call.name_span,
             f"`{call.name.replace('_async', '')}` sends without suspending anything",
-            (FAILS_AT_RUN,),
+            ("Kamailio makes up a request, parks that, and sends: an answer resumes nothing that anybody waits for",),
         )
 
 

@@ -15,7 +15,7 @@ from evapi_cfg.catalog import ANY_NUMBER, Catalog, Module
 from evapi_cfg.catalog import PseudoVariable as CataloguedVariable
 from evapi_cfg.catalog import Transformation as CataloguedTransformation
 from evapi_cfg.check.index import ROUTE_BITS
-from evapi_cfg.modules.spec import Function, ModuleSpec, PseudoVariable, Routes, Transformation
+from evapi_cfg.modules.spec import Function, ModuleSpec, PseudoVariable, Routes, Select, Transformation
 from evapi_cfg.source import Span
 from evapi_cfg.syntax.ast import Config, LoadModule, ModParam, RouteBlock, RouteKind
 
@@ -155,6 +155,11 @@ class Scope:
             names += exports.pvs if exports else ()
             names += (pv.name for pv in self.specs[module].pvs) if module in self.specs else ()
         return names
+
+    def declared_select(self, name: str) -> Select | None:
+        """The selects that a loaded module which runs here declares under a name."""
+        specs = (self.specs[module] for module in self._newest_first if module in self.specs)
+        return next((select for spec in specs for select in spec.selects if select.name == name), None)
 
     def function_names(self) -> list[str]:
         """All functions that can be called."""

@@ -28,6 +28,10 @@ def fault(use: Transformation, resolver: Resolver, scope: Scope, order: int, ver
         return module_loaded_later(f"`{{{use.cls}.{use.op}}}`", found.module, use.span, load, verdict)
     if found.spec is not None:
         try:
+            if (use.cls, use.op.lower()) in _SUBSTITUTIONS and use.args is not None and use.args.value[:1] != "$":
+                bad = substitutions.fault(use.args, codes.BAD_TRANSFORMATION_ARGUMENT, resolver, verdict)
+                if bad is not None:
+                    return bad
             found.spec.prepare(use.args, resolver)
         except Refusal as nested:
             return nested.diagnostic
@@ -39,12 +43,6 @@ def fault(use: Transformation, resolver: Resolver, scope: Scope, order: int, ver
         return found.order
     assert found.catalogued is not None
     try:
-        if (use.cls, use.op.lower()) in _SUBSTITUTIONS and use.args is not None:
-            if use.args.value.startswith("$"):
-                resolver.variable(use.args)
-                return found.order
-            bad = substitutions.fault(use.args, codes.BAD_TRANSFORMATION_ARGUMENT, resolver, verdict)
-            return found.order if bad is None else bad
         wrong = _parameters(use.args, found.catalogued, resolver)
     except Refusal as nested:
         return nested.diagnostic

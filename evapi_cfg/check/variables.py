@@ -18,7 +18,7 @@ from evapi_cfg.diagnostics import codes
 from evapi_cfg.diagnostics.model import Code, Diagnostic
 from evapi_cfg.diagnostics.suggest import did_you_mean
 from evapi_cfg.modules.context import Run
-from evapi_cfg.modules.spec import NameRefused, Variable
+from evapi_cfg.modules.spec import NameRefused, Select, Variable
 from evapi_cfg.source import Span
 from evapi_cfg.syntax.ast import Format, PVar, Text
 from evapi_cfg.syntax.pvar import PvarError, parse_format, parse_pvar
@@ -197,6 +197,9 @@ class Variables:
         return self.fault(pvar, order)
 
     # ---- Resolver --------------------------------------------------------------------------------------------------
+
+    def declared_select(self, name: str) -> Select | None:
+        return self._scope.declared_select(name)
 
     def variable(self, text: Text) -> Variable:
         try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from evapi_cfg.modules.context import Level, Run
 from evapi_cfg.modules.spec import Variable
 from evapi_cfg.source import Span
-from evapi_cfg.syntax.ast import Call, PVar, Transformation
+from evapi_cfg.syntax.ast import Call, PVar, Select, Transformation
 from evapi_cfg.values import Value
 
 
@@ -35,8 +35,7 @@ class Absent:
 
     def _use(self, name: str, span: Span) -> Callable[[Run], None]:
         """Records a use; gives what is to be called each time it is reached."""
-        use = Use(name, self._module_of(name), span, self._route())
-        self.uses.setdefault((name, span), use)
+        use = self.named(name, span)
         told = False
         of = f" (module {use.module})" if use.module else ""
 
@@ -47,6 +46,11 @@ class Absent:
                 run.log(Level.ERROR, "core", f"`{name}`{of} does not run here", span)
 
         return tell
+
+    def named(self, name: str, span: Span) -> Use:
+        """A use that is listed at start."""
+        use = Use(name, self._module_of(name), span, self._route())
+        return self.uses.setdefault((name, span), use)
 
     def param(self, module: str, name: str, span: Span) -> None:
         """A modparam that asks for what does not run here."""
@@ -72,6 +76,15 @@ class Absent:
             tell(run)
 
         return Variable(get, put)
+
+    def select(self, node: Select) -> Variable:
+        tell = self._use("@" + node.path.removeprefix("@"), node.span)
+
+        def get(run: Run) -> Value:
+            tell(run)
+            return None
+
+        return Variable(get)
 
     def step(self, node: Transformation) -> Callable[[Run, Value], Value]:
         tell = self._use(f"{{{node.cls}.{node.op}}}", node.span)

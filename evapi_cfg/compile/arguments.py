@@ -12,6 +12,7 @@ from evapi_cfg.compile import support
 from evapi_cfg.compile.emit import RUN, call, literal, name
 from evapi_cfg.compile.expressions import Expressions
 from evapi_cfg.modules.spec import Arg, Function, Variable
+from evapi_cfg.modules.transformations.substitution import parse_substitution
 from evapi_cfg.syntax.ast import Call, Expression, PVar, String, Text, Word
 from evapi_cfg.syntax.fold import fold
 from evapi_cfg.values import to_int, to_str
@@ -35,6 +36,8 @@ class Arguments(Expressions):
         if found is None:
             return self.emit.place(self.not_run(node), node.span)
         _module, function = found
+        if not function.runs:
+            self.note_not_run(node)
         prepared = self._fixed(function, node)
         arguments = [
             self._argument(kind, arg, fixed, function.lazy)
@@ -52,6 +55,10 @@ class Arguments(Expressions):
 
     def awaited(self, made: ast.expr, function: Function) -> ast.expr:
         return made
+
+    def note_not_run(self, node: Call) -> None:
+        """A call of a function that says itself that it does not run here."""
+        raise NotImplementedError
 
     def not_run(self, node: Call) -> ast.expr:
         """A call of a function that exists in Kamailio but does not run here."""
@@ -76,14 +83,21 @@ class Arguments(Expressions):
         match kind:
             case Arg.TEXT | Arg.CONST_TEXT | Arg.ROUTE | Arg.VALUE:
                 return self._format(kind, node, text, lazy)
-            case Arg.STRING:
+            case Arg.STRING | Arg.PATTERN:
                 return self.text(node)
             case Arg.LITERAL:
                 return literal("" if text is None else text.value)
             case Arg.INT | Arg.CONST_INT:
                 return self._int(node, text)
+            case Arg.NUMBER:
+                return self._number(node, text)
+            case Arg.VAR_TEXT:
+                return self._var_text(node, text)
             case Arg.PVAR:
                 return self.emit.constant(self._variable(node, text))
+            case Arg.SUBSTITUTION:
+                assert text is not None
+                return self.emit.constant(parse_substitution(text, self.names))
             case Arg.REGEX:
                 return self.emit.constant(regex.compile("" if text is None else text.value, regex.ICASE))
 
@@ -112,6 +126,27 @@ class Arguments(Expressions):
             self.risky = True
             return call(self.function(to_int), self.read(self.names.variable(text)))
         return literal(values.parse_int(text.value) or 0)
+
+    def _number(self, node: Expression, text: Text | None) -> ast.expr:
+        """A number, or what a variable's value says of itself: None where it is a text, whatever that text is."""
+        if text is None:
+            return call(self.function(support.parsed_number), self.value(node)[0])
+        if "$" not in text.value:
+            return literal(values.parse_int(text.value) or 0)
+        variable = self.names.variable(text)
+        if variable.number is not None:
+            return call(self.function(variable.number), name(RUN))
+        return call(self.function(support.number_or_none), self.read(variable))
+
+    def _var_text(self, node: Expression, text: Text | None) -> ast.expr:
+        """A text as it is, or the value of the variable that it begins with; None where that is $null."""
+        if text is None:
+            return self.text(node)
+        if text.value[:1] == "$":
+            first = self.names.format(text)[0]
+            if isinstance(first, PVar):
+                return call(self.function(support.text_or_none), self.read(self.names.resolve(first)))
+        return literal(text.value)
 
     def _variable(self, node: Expression, text: Text | None) -> Variable:
         if isinstance(node, PVar):

@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias, assert_never
 from evapi_cfg import regex, values
 from evapi_cfg.compile import support
 from evapi_cfg.compile.emit import RUN, VARS, Emitter, as_number, call, compare, literal, name, run_attribute
+from evapi_cfg.modules.core_myself import MYSELF, myself_test
 from evapi_cfg.modules.core_operand import comparison
 from evapi_cfg.modules.resolve import Names, printed
 from evapi_cfg.modules.spec import Variable
@@ -338,6 +339,9 @@ class Expressions:
         return self._by_left(with_int, rule, left, node.right)
 
     def _core_test(self, left: CoreTest, op: str, right: Expression) -> ast.expr:
+        if isinstance(right, CoreTest) and MYSELF in (left.name, right.name):
+            other = right if left.name == MYSELF else left
+            return call(self.function(myself_test(other.name, op)), name(RUN))
         operand = fold(right)
         if isinstance(right, Word):
             operand = right.value

@@ -43,13 +43,15 @@ class NotRun:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A loaded configuration. `events` are the event_route blocks by name, `routes` the route[NAME] ones."""
+    """A loaded configuration. `events` are the event_route blocks by name, `routes` the route[NAME] ones, `main` those
+    without a name by what they are called: `request_route`, `reply_route` ..."""
 
     config: Config
     world: World
     names: Names
     events: Mapping[str, Route]
     routes: Mapping[str, Route]
+    main: Mapping[str, Route]
     waiting: frozenset[str]  # titles of blocks that may wait: their functions are coroutine functions
     not_run: tuple[NotRun, ...]
     namespace: Mapping[str, object]  # globals of the generated code
@@ -86,21 +88,29 @@ def load(
                 absent.param(module.name, item.name.value, item.name.span)
     names.absent_variable = absent.variable
     names.absent_step = absent.step
+    names.absent_select = absent.select
     namespace, blocks, plan = _compile(config, world, names, absent)
-    names.absent_variable = names.absent_step = None
+    names.absent_variable = names.absent_step = names.absent_select = None
     routes = {
         block.name: cast(Route, namespace[title])
         for title, block in blocks.items()
         if block.kind is RouteKind.REQUEST and block.name is not None
     }
     world.routes = dict(routes)
+    world.failure_routes = {
+        block.name: cast(Route, namespace[title])
+        for title, block in blocks.items()
+        if block.kind is RouteKind.FAILURE and block.name is not None
+    }
     events = {
         block.name: cast(Route, namespace[title])
         for title, block in blocks.items()
         if block.kind is RouteKind.EVENT and block.name is not None
     }
+    world.events = dict(events)
+    main = {title: cast(Route, namespace[title]) for title, block in blocks.items() if block.name is None}
     not_run = tuple(NotRun(use, reaching(plan.calls, use.route)) for use in absent.uses.values())
-    return Program(config, world, names, events, routes, frozenset(plan.waiting), not_run, namespace)
+    return Program(config, world, names, events, routes, main, frozenset(plan.waiting), not_run, namespace)
 
 
 # ---- compiling -------------------------------------------------------------------------------------------------

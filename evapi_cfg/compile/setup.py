@@ -9,8 +9,8 @@ from evapi_cfg import regex
 from evapi_cfg.modules.context import World
 from evapi_cfg.modules.spec import ModuleSpec
 from evapi_cfg.sip.message import Socket
-from evapi_cfg.sip.uri import PROTOCOLS, UDP
-from evapi_cfg.syntax.ast import Config, CoreParam, CustomVar, Endpoint, Flags, Listen, ModParam, Number, String
+from evapi_cfg.sip.uri import NONE, PROTOCOLS, TCP, UDP
+from evapi_cfg.syntax.ast import Alias, Config, CoreParam, CustomVar, Endpoint, Flags, Listen, ModParam, Number, String
 
 _PORT: Final = 5060  # of a socket that names none
 _TLS_PORT: Final = 5061
@@ -33,7 +33,10 @@ def set_up(
                 for name, number in item.flags:
                     world.flags[name] = number if number is not None else _free_flag(world)
             case Listen():
-                world.sockets.append(_socket(item))
+                world.sockets.extend(_sockets(item, world))
+            case Alias():
+                world.aliases += [one for endpoint in item.endpoints for one in _aliases(endpoint)]
+    world.server_header = _server_header(world)
     limit = world.core.get("max_recursive_level")
     if isinstance(limit, int) and limit > 0:
         world.max_recursive_level = limit
@@ -49,17 +52,33 @@ def set_up(
             world.state[module.name] = module.init(world)
 
 
+def _server_header(world: World) -> str:
+    """The line that replies carry: what the file says, nothing where `server_signature` is off, else who this is."""
+    if not world.core.get("server_signature", 1):
+        return ""
+    line = world.core.get("server_header") or f"Server: evapi-cfg ({world.version} of Kamailio)"
+    return f"{line}\r\n"
+
+
 def _free_flag(world: World) -> int:
     """The highest number that no flag has yet, which is where Kamailio begins (core/flags.c: register_flag)."""
     taken = set(world.flags.values())
     return next((number for number in range(31, -1, -1) if number not in taken), 31)
 
 
-def _socket(item: Listen) -> Socket:
-    protocol = PROTOCOLS.get((item.endpoint.proto or "udp").lower(), UDP)
-    usual = _TLS_PORT if item.endpoint.proto == "tls" else _PORT
+def _sockets(item: Listen, world: World) -> list[Socket]:
+    """A socket for each protocol that is meant: UDP and TCP where none is named."""
+    name = (item.endpoint.proto or "").lower()
+    port = world.core.get("port", _PORT)
+    usual = _TLS_PORT if name == "tls" else port if isinstance(port, int) else _PORT
     advertised = None if item.advertise is None else _address(item.advertise, item.endpoint.port or usual)
-    return Socket(protocol, *_address(item.endpoint, usual), item.name, advertised)
+    protocols = [PROTOCOLS.get(name, UDP)] if name else [UDP] if world.core.get("disable_tcp") else [UDP, TCP]
+    return [Socket(protocol, *_address(item.endpoint, usual), item.name, advertised) for protocol in protocols]
+
+
+def _aliases(endpoint: Endpoint) -> list[tuple[int, str, int]]:
+    protocol = PROTOCOLS.get((endpoint.proto or "").lower(), NONE)
+    return [(protocol, host.strip("[]"), endpoint.port or 0) for host in endpoint.hosts]
 
 
 def _address(endpoint: Endpoint, port: int) -> tuple[str, int]:

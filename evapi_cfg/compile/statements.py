@@ -47,6 +47,7 @@ from evapi_cfg.syntax.ast import (
     Leave,
     PVar,
     RouteCall,
+    Select,
     Statement,
     Switch,
     Text,
@@ -185,6 +186,9 @@ class Statements(Arguments):
             return ast.Await(call(self.function(support.settled), made))
         return made
 
+    def note_not_run(self, node: Call) -> None:
+        self.plan.absent.named(f"{node.name}()", node.span)
+
     def not_run(self, node: Call) -> ast.expr:
         return call(self.function(self.plan.absent.function(node)), name(RUN))
 
@@ -271,7 +275,8 @@ class Statements(Arguments):
             return self.routed(node, raw=True)
         if isinstance(node, (AssignExpr, BlockExpr)):
             return self.as_operand(node, raw=True)
-        return self.value(node)[0]
+        value = self.value(node)[0]
+        return call(self.function(support.null_to_empty), value) if isinstance(node, Select) else value
 
     def assign_statement(self, node: Assign, *, tail: bool) -> list[ast.stmt]:
         variable = self.names.resolve(node.target)
@@ -285,6 +290,8 @@ class Statements(Arguments):
             slot = ast.Subscript(name(VARS), literal(variable.var), ast.Store())
             made: list[ast.stmt] = [ast.Assign([slot], value)]
         else:
+            if variable.takes_text and isinstance(simplified(node.value), PVar):
+                value = call(self.function(values.number_as_text), value)
             made = [ast.Expr(call(self.function(variable.set), name(RUN), value))]
             risky = True  # `set` may refuse the value
         self.emit.place(made[0], node.span)

@@ -11,7 +11,7 @@ from evapi_cfg.modules.context import Level, Run, ScriptOver
 from evapi_cfg.modules.resolve import Names
 from evapi_cfg.modules.spec import NameRefused, Variable
 from evapi_cfg.source import Span
-from evapi_cfg.values import EvaluationError, Value, to_int, to_str
+from evapi_cfg.values import EvaluationError, Value, parse_int, to_int, to_str
 
 E_SCRIPT = -10  # core/error.h
 
@@ -78,6 +78,19 @@ def code_of_reading(run: Run, variable: Variable) -> int:
     $null: it prints nothing then."""
     failed = variable.text is not None and variable.get(run) is None and not variable.text(run)
     return -1 if failed else 1
+
+
+def number_or_none(value: Value) -> int | None:
+    return value if value.__class__ is int else None
+
+
+def parsed_number(value: Value) -> int | None:
+    """A number, or a text that is one."""
+    return value if isinstance(value, int) else parse_int(value or "x")
+
+
+def text_or_none(value: Value) -> str | None:
+    return value if value is None or isinstance(value, str) else str(value)
 
 
 def no_choice() -> int:

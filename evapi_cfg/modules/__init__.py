@@ -4,7 +4,24 @@ from __future__ import annotations
 
 from typing import Final
 
-from evapi_cfg.modules import cfgutils, core, corex, evapi, pv, xlog
+from evapi_cfg.modules import (
+    cfgutils,
+    core,
+    corex,
+    evapi,
+    jansson,
+    kex,
+    maxfwd,
+    pv,
+    sanity,
+    siputils,
+    sl,
+    textops,
+    textopsx,
+    tm,
+    tmx,
+    xlog,
+)
 from evapi_cfg.modules.spec import ModuleSpec
 
 MODULES: Final[tuple[ModuleSpec, ...]] = (
@@ -13,6 +30,16 @@ MODULES: Final[tuple[ModuleSpec, ...]] = (
     xlog.MODULE,
     cfgutils.MODULE,
     corex.MODULE,
+    tm.MODULE,
+    tmx.MODULE,
+    sl.MODULE,
+    textops.MODULE,
+    textopsx.MODULE,
+    siputils.MODULE,
+    maxfwd.MODULE,
+    sanity.MODULE,
+    kex.MODULE,
     evapi.MODULE,
+    jansson.MODULE,
 )
 by_name: Final[dict[str, ModuleSpec]] = {module.name: module for module in MODULES}

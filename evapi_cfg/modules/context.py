@@ -12,13 +12,17 @@ from collections.abc import Awaitable, Callable, Generator
 from enum import IntEnum
 from typing import TYPE_CHECKING, Protocol
 
+from evapi_cfg.modules.routes import Routes
+from evapi_cfg.sip.message import made_here
 from evapi_cfg.source import Span
+from evapi_cfg.timers import Timers
 from evapi_cfg.values import Value
 
 if TYPE_CHECKING:
     from evapi_cfg.modules.pv.xavp import Xavp
     from evapi_cfg.modules.spec import Resolver
-    from evapi_cfg.sip.message import Message, Socket
+    from evapi_cfg.sip.message import Message, Received, Socket
+    from evapi_cfg.sip.transaction import Outgoing, Transaction
 
 
 class Level(IntEnum):
@@ -97,11 +101,23 @@ class Pause:
         yield self
 
 
+Route = Callable[["Run"], "int | Awaitable[int]"]
+
+
+class Runner(Protocol):
+    """What runs a compiled block that no other block calls: it looks after waiting and after bugs."""
+
+    def __call__(self, route: Route, run: Run, done: Callable[[Run], None]) -> None:
+        """Runs it, and calls `done` with the run when it has come to its end."""
+        ...
+
+
 class World:
     """All that outlives one run: shared variables, modparams, the hub, the log, the clock.
 
     `state` holds one object for each module that needs one, by the module's name, made by its spec's `init`.
-    `routes` are the compiled route[NAME] blocks by name.
+    `routes` are the compiled route[NAME] blocks by name, `failure_routes` and `events` those of their kinds.
+    `outbox` has the SIP messages that are to be sent: to where a request came from, at this port, and the text.
     """
 
     def __init__(self, *, hub: Hub, log: Log, clock: Clock | None = None, random: _random.Random | None = None) -> None:
@@ -118,8 +134,17 @@ class World:
         self.selected: dict[str, int] = {}  # cfg_select: the instance in force of a group
         self.flags: dict[str, int] = {}  # declared flag names
         self.sockets: list[Socket] = []  # the listening sockets for SIP, as the file names them
+        self.aliases: list[tuple[int, str, int]] = []  # protocol, host, port; 0 as one of the numbers is any
         self.state: dict[str, object] = {}
-        self.routes: dict[str, Callable[[Run], int | Awaitable[int]]] = {}
+        self.routes: dict[str, Route] = {}
+        self.failure_routes: dict[str, Route] = {}
+        self.events: dict[str, Route] = {}
+        self.perform: Runner = _perform
+        self.timers = Timers(self.clock.monotonic)
+        self.outbox: list[tuple[Received, int, str]] = []
+        self.server_header = ""  # the header line of that name in replies, with its end
+        self.request_vars: dict[str, int | str] = {}  # $var of the blocks that SIP requests run
+        self.timer_vars: dict[str, int | str] = {}  # $var of those that run because time has passed
         self.vars: dict[str, int | str] = {}  # what each space of $var starts with: every name in use is in it
         self.resolver: Resolver | None = None  # for strings that become variables only while a route runs (pv_evalx)
         self.started: float = self.clock.now()
@@ -142,6 +167,12 @@ class World:
         return value if isinstance(value, str) else default
 
 
+def _perform(route: Route, run: Run, done: Callable[[Run], None]) -> None:
+    """For a world without an engine."""
+    assert isinstance(route(run), int)
+    done(run)
+
+
 class Run:
     """One run of a route for one event or request.
 
@@ -159,7 +190,14 @@ class Run:
     depth: int = 1
     dispatcher: bool = True  # whether Kamailio would run this in evapi's dispatcher process
     route: str = ""  # title of the outermost block, for log lines
+    kind: Routes = Routes.EVENT  # of the outermost block
     message: Message | None = None  # made on first use: `current_message`
+    transaction: Transaction | None = None  # that the message belongs to, once it is `sought` or made
+    sought: bool = False
+    sending: Received | None = None  # in an event about a reply of this side: where it goes, from which socket
+    picked: Outgoing | None = None  # the branch whose failure a failure_route is about
+    outcome: int = 0  # what the script has done with its transaction: see modules/tm/core.py
+    nested: int = 0  # how many resumed runs are around it
     avps: dict[str, list[int | str]] | None = None
     xavp: list[Xavp] | None = None
     xavu: list[Xavp] | None = None
@@ -179,6 +217,44 @@ class Run:
 
     def pause(self, seconds: float) -> Pause:
         return Pause(seconds)
+
+    def inner(self, message: Message, title: str, kind: Routes) -> Run:
+        """A run that this one causes, about another message; it belongs to the same process of Kamailio."""
+        made = new_run(self.world, self.vars, message, title, kind)
+        made.dispatcher = self.dispatcher
+        made.nested = self.nested + 1
+        return made
+
+
+def run_sent_event(run: Run, event: str, text: str, received: Received, port: int) -> None:
+    """Runs the event route that sees a reply which this side sends, if the file has one. It has the AVPs of what
+    caused it (sl_funcs.c: sl_reply_helper, t_reply.c: _reply_light)."""
+    route = run.world.events.get(event)
+    if route is None:
+        return
+    if run.avps is None:
+        run.avps = {}
+    inner = run.inner(made_here(text), f"event_route[{event}]", Routes.LOCAL)
+    inner.avps, inner.xavp, inner.xavu, inner.xavi = run.avps, run.xavp, run.xavu, run.xavi
+    inner.sending = received._replace(source_port=port)
+    run.world.perform(route, inner, nothing_more)
+
+
+def nothing_more(run: Run) -> None:
+    """Nothing depends on what it came to."""
+
+
+def new_run(world: World, vars: dict[str, int | str], message: Message, title: str, kind: Routes) -> Run:
+    """A run about a message that no client of evapi has to do with."""
+    run = Run.__new__(Run)
+    run.world = world
+    run.vars = vars
+    run.client = run.text = None
+    run.dispatcher = False
+    run.message = message
+    run.route = title
+    run.kind = kind
+    return run
 
 
 Getter = Callable[[Run], Value]

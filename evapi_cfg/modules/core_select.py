@@ -1,7 +1,8 @@
 """Selects, `@a.b[1].c`: the old way to name a part of the message (core/select_core.h, select.c).
 
 Those that exist in the core are known by name; what a select gives here is read from the same message as the
-pseudo-variables. A select that does not exist, or that is not read here, is refused when the file is loaded.
+pseudo-variables. Modules declare theirs in their specs. A select that does not exist, or that is not read here, is
+refused when the file is loaded.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ from typing import Final
 
 from evapi_cfg.modules.context import Getter, Level, Run
 from evapi_cfg.modules.core_message import current_message
-from evapi_cfg.modules.spec import NameRefused, Resolver
-from evapi_cfg.sip.message import Message, Via, header_kind
-from evapi_cfg.sip.uri import DEFAULT_PORT, PROTOCOL_NAMES, Address, Uri, parse_address, parse_uri
+from evapi_cfg.modules.core_select_parts import uri_part
+from evapi_cfg.modules.spec import NameRefused, Resolver, SelectPath
+from evapi_cfg.sip.headers import header_kind
+from evapi_cfg.sip.message import Message
+from evapi_cfg.sip.uri import PROTOCOL_NAMES, Address, parse_address
+from evapi_cfg.sip.via import Via
 from evapi_cfg.source import show
 from evapi_cfg.syntax.ast import Text
 from evapi_cfg.values import Value
@@ -43,8 +47,48 @@ NAMES: Final = (
 
 
 def select(text: Text, resolver: Resolver) -> Getter:
-    """What reads `@text` (written without the `@`). Raises NameRefused."""
+    """What `$sel(text)` reads (pv_select.c). Raises NameRefused."""
     steps = _steps(text)
+    declared = resolver.declared_select(steps[0][0].lower())
+    if declared is None:
+        return _of_core(steps, text)
+    selected = declared.make(_path(steps)[1:])
+    if selected is None or not selected.resolved:
+        raise NameRefused(f"there is no select `@{show(text.value)}`", text.span)
+    return selected.get
+
+
+def script_select(text: Text, resolver: Resolver) -> Getter:
+    """What `@text` in a script reads (core/rvalue.c: RV_SEL). Raises NameRefused."""
+    steps = _steps(text)
+    declared = resolver.declared_select(steps[0][0].lower())
+    if declared is None:
+        return _of_core(steps, text)
+    selected = declared.make(_path(steps)[1:])
+    if selected is None:
+        return lambda run: None
+    get = selected.get
+    if not selected.always:
+        return get
+    return lambda run: "" if (value := get(run)) is None else value
+
+
+def path_of(text: Text) -> SelectPath:
+    """The whole path of `@text`. Raises NameRefused where it is of another form."""
+    return _path(_steps(text))
+
+
+def _path(steps: list[Step]) -> SelectPath:
+    """Names and what stands in brackets behind them, one after the other."""
+    path: list[str | int] = []
+    for name, index in steps:
+        path.append(name)
+        if index is not None:
+            path.append(int(index) if index.lstrip("-").isdigit() else index.strip('"'))
+    return tuple(path)
+
+
+def _of_core(steps: list[Step], text: Text) -> Getter:
     get = _find(steps, text)
     if get is None:
         first = steps[0][0]
@@ -128,42 +172,10 @@ def _reader(name: str, index: str | None, rest: list[Step]) -> Reader | None:
 def _uri(read: Callable[[Message], str | None], rest: list[Step]) -> Reader | None:
     if not rest:
         return read
-    (part, _), more = rest[0], rest[1:]
-    parts: dict[str, Callable[[Uri], Value]] = {
-        "type": lambda uri: uri.scheme,
-        "user": lambda uri: uri.user or None,
-        "pwd": lambda uri: uri.password or None,
-        "host": lambda uri: uri.host or None,
-        "port": lambda uri: uri.port,
-        "hostport": lambda uri: f"{uri.host}:{uri.port or DEFAULT_PORT}",
-        "transport": lambda uri: uri.transport,
-    }
-    if part == "params":
-        return _uri_params(read, more)
-    get = parts.get(part)
-    if get is None or more:
+    part = uri_part(_path(rest))
+    if part is None:
         return None
-
-    def value(message: Message) -> Value:
-        text = read(message)
-        uri = parse_uri(text) if text else None
-        return None if uri is None else get(uri)
-
-    return value
-
-
-def _uri_params(read: Callable[[Message], str | None], more: list[Step]) -> Reader | None:
-    if len(more) > 1:
-        return None
-
-    def value(message: Message) -> Value:
-        text = read(message)
-        uri = parse_uri(text) if text else None
-        if uri is None:
-            return None
-        return uri.params or None if not more else Address("", "", uri.params, 0, 0, False).param(more[0][0].lower())
-
-    return value
+    return lambda message: part(text) if (text := read(message)) else None
 
 
 def _address(kind: str, rest: list[Step]) -> Reader | None:

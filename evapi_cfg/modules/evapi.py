@@ -5,6 +5,9 @@ Facts from evapi_mod.c and evapi_dispatch.c. Sockets are elsewhere: a client is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from evapi_cfg.modules.context import Level, Run
 from evapi_cfg.modules.spec import (
     Arg,
@@ -18,6 +21,8 @@ from evapi_cfg.modules.spec import (
     Routes,
     Variable,
 )
+from evapi_cfg.modules.tm.core import tm_of
+from evapi_cfg.modules.tm.suspend import suspend
 from evapi_cfg.source import Span
 from evapi_cfg.syntax.ast import PVar
 from evapi_cfg.values import Value
@@ -28,6 +33,7 @@ DEFAULT_PORT = 8448
 CONNECTION_NEW = "evapi:connection-new"
 CONNECTION_CLOSED = "evapi:connection-closed"
 MESSAGE_RECEIVED = "evapi:message-received"
+LazyText: TypeAlias = "str | Callable[[Run], str]"
 
 
 def _nobody(run: Run) -> int:
@@ -62,20 +68,51 @@ def evapi_unicast(run: Run, evdata: str, etag: str, at: Span) -> int:
     return 1 if run.world.hub.unicast(evdata, etag) else _nobody(run)
 
 
-def _async(run: Run, name: str, at: Span) -> int:
-    return _refuse(run, f"{name}: needs a SIP request to suspend, and this program runs none", at)
+# ---- with the request suspended: what is sent is put together afterwards, so that it can name the transaction
 
 
-def evapi_async_relay(run: Run, evdata: str, at: Span) -> int:
-    return _async(run, "evapi_async_relay", at)
+def _text_of(text: LazyText, run: Run) -> str:
+    return text if isinstance(text, str) else text(run)
 
 
-def evapi_async_multicast(run: Run, evdata: str, etag: str, at: Span) -> int:
-    return _async(run, "evapi_async_multicast", at)
+def _suspended(run: Run, name: str, at: Span) -> bool:
+    tm = tm_of(run)
+    if tm is None:
+        _refuse(run, f"{name}: module tm is not loaded, so that nothing can be suspended", at)
+        return False
+    return suspend(tm, run, "evapi")
 
 
-def evapi_async_unicast(run: Run, evdata: str, etag: str, at: Span) -> int:
-    return _async(run, "evapi_async_unicast", at)
+def _not_relayed(run: Run) -> int:
+    return -2 if run.dispatcher else 1
+
+
+def evapi_async_relay(run: Run, evdata: LazyText, at: Span) -> int:
+    """Suspends the request, then sends to every client."""
+    if not _suspended(run, "evapi_async_relay", at):
+        return -1
+    data = _text_of(evdata, run)
+    if not data:
+        return _refuse(run, "evapi_async_relay: no data to relay", at)
+    return 1 if run.world.hub.relay(data) else _not_relayed(run)
+
+
+def evapi_async_multicast(run: Run, evdata: LazyText, etag: LazyText, at: Span) -> int:
+    if not _suspended(run, "evapi_async_multicast", at):
+        return -1
+    data, tag = _text_of(evdata, run), _text_of(etag, run)
+    if not data or not tag:
+        return _refuse(run, f"evapi_async_multicast: no {'data to relay' if tag else 'tag'}", at)
+    return 1 if run.world.hub.multicast(data, tag) else _not_relayed(run)
+
+
+def evapi_async_unicast(run: Run, evdata: LazyText, etag: LazyText, at: Span) -> int:
+    if not _suspended(run, "evapi_async_unicast", at):
+        return -1
+    data, tag = _text_of(evdata, run), _text_of(etag, run)
+    if not data or not tag:
+        return _refuse(run, f"evapi_async_unicast: no {'data to relay' if tag else 'tag'}", at)
+    return 1 if run.world.hub.unicast(data, tag) else _not_relayed(run)
 
 
 def evapi_close(run: Run) -> int:
@@ -179,15 +216,19 @@ def _check_event_callback(value: int | str) -> str | None:
     return f"`{value}` is no name of a function"
 
 
+def _suspending(name: str, call: Callable[..., int], arguments: int) -> Function:
+    return Function(name, call, (Arg.TEXT,) * arguments, Routes.REQUEST, at=True, lazy=True)
+
+
 MODULE = ModuleSpec(
     name="evapi",
     functions=(
         Function("evapi_relay", evapi_relay, (Arg.TEXT,), at=True),
         Function("evapi_multicast", evapi_multicast, (Arg.TEXT, Arg.TEXT), at=True),
         Function("evapi_unicast", evapi_unicast, (Arg.TEXT, Arg.TEXT), at=True),
-        Function("evapi_async_relay", evapi_async_relay, (Arg.TEXT,), Routes.REQUEST, at=True),
-        Function("evapi_async_multicast", evapi_async_multicast, (Arg.TEXT, Arg.TEXT), Routes.REQUEST, at=True),
-        Function("evapi_async_unicast", evapi_async_unicast, (Arg.TEXT, Arg.TEXT), Routes.REQUEST, at=True),
+        _suspending("evapi_async_relay", evapi_async_relay, 1),
+        _suspending("evapi_async_multicast", evapi_async_multicast, 2),
+        _suspending("evapi_async_unicast", evapi_async_unicast, 2),
         Function("evapi_close", evapi_close),
         Function("evapi_close", evapi_close_arg, (Arg.STRING,)),
         Function("evapi_set_tag", evapi_set_tag, (Arg.TEXT,), at=True),

@@ -95,9 +95,10 @@ def plain(
     number: Callable[[Run], int] | None = None,
     attribute: str | None = None,
     nullable: bool = True,
+    takes_text: bool = False,
 ) -> PseudoVariable:
     """`$name` alone."""
-    variable = Variable(get, set, attribute=attribute, nullable=nullable, number=number)
+    variable = Variable(get, set, attribute=attribute, nullable=nullable, number=number, takes_text=takes_text)
 
     def make(pvar: PVar, resolver: Resolver) -> Variable:
         refuse_inner(pvar)

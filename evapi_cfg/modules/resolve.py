@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from evapi_cfg.modules.context import Run, World
-from evapi_cfg.modules.core_operand import OPERANDS
-from evapi_cfg.modules.core_select import select
-from evapi_cfg.modules.spec import Function, ModuleSpec, NameRefused, PseudoVariable, Transformation, Variable
+from evapi_cfg.modules.core_operand import OPERANDS, READ_HERE
+from evapi_cfg.modules.core_select import script_select
+from evapi_cfg.modules.spec import Function, ModuleSpec, NameRefused, PseudoVariable, Select, Transformation, Variable
 from evapi_cfg.modules.transformations.chain import chain
 from evapi_cfg.source import SourceFile, Span
 from evapi_cfg.syntax import ast
@@ -53,17 +53,21 @@ class Names:
         self.functions: dict[tuple[str, int], tuple[ModuleSpec, Function]] = {}
         self.pvs: dict[str, PseudoVariable] = {}
         self.transformations: dict[tuple[str, str], Transformation] = {}
+        self.selects: dict[str, Select] = {}
         self._world = world
         self._avp_default = avp_default
         self.route = ""  # title of the block that is being compiled
         # What to do about a variable or a transformation that no module has: None refuses it.
         self.absent_variable: Callable[[PVar], Variable] | None = None
         self.absent_step: Callable[[ast.Transformation], Callable[[Run, Value], Value]] | None = None
+        self.absent_select: Callable[[ast.Select], Variable] | None = None
         for module in self.modules:
             for function in module.functions:
                 self.functions[function.name, len(function.args)] = (module, function)
             for pv in module.pvs:
                 self.pvs[pv.name] = pv
+            for declared in module.selects:
+                self.selects[declared.name] = declared
             for transformation in module.transformations:
                 self.transformations[transformation.cls, transformation.op.lower()] = transformation
         self.runtime_text = lru_cache(RUNTIME_FORMATS)(self._runtime_text)
@@ -98,12 +102,22 @@ class Names:
             return self.absent_step(node)
         raise NameRefused(f"unknown transformation `{{{node.cls}.{node.op}}}`", node.span)
 
+    def declared_select(self, name: str) -> Select | None:
+        return self.selects.get(name)
+
     def select(self, node: ast.Select) -> Variable:
         """`@name.name`. Raises NameRefused."""
-        return Variable(select(Text(node.span, node.path), self))
+        try:
+            return Variable(script_select(Text(node.span, node.path), self))
+        except NameRefused:
+            if self.absent_select is None:
+                raise
+            return self.absent_select(node)
 
     def core_operand(self, node: ast.CoreTest) -> Variable:
         """An old-style operand such as `method`, as a value."""
+        if node.name in READ_HERE:
+            return READ_HERE[node.name]
         return self.resolve(PVar(node.span, OPERANDS.get(node.name, "null")))
 
     def variable(self, text: Text) -> Variable:

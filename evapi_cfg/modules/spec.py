@@ -10,32 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from enum import Enum, Flag, auto
-from typing import Protocol
+from enum import Enum, auto
+from typing import NamedTuple, Protocol, TypeAlias
 
 from evapi_cfg.modules.context import Getter, Run, Setter, World
+from evapi_cfg.modules.routes import Routes as Routes
 from evapi_cfg.source import Span
 from evapi_cfg.syntax.ast import PVar, Text
 from evapi_cfg.values import Value
-
-
-class Routes(Flag):
-    """Where a function may stand: the bits of core/route.h."""
-
-    REQUEST = auto()
-    FAILURE = auto()
-    TM_ONREPLY = auto()
-    CORE_ONREPLY = auto()
-    BRANCH = auto()
-    ONSEND = auto()
-    ERROR = auto()
-    LOCAL = auto()
-    BRANCH_FAILURE = auto()
-    EVENT = auto()
-    ONREPLY = TM_ONREPLY | CORE_ONREPLY
-    ANY = (
-        REQUEST | FAILURE | TM_ONREPLY | CORE_ONREPLY | BRANCH | ONSEND | ERROR | LOCAL | BRANCH_FAILURE | EVENT
-    )  # fmt: skip
 
 
 class Arg(Enum):
@@ -46,11 +28,17 @@ class Arg(Enum):
     STRING = auto()  # str: the value as it is, literals are not expanded (no fixup; fixup_var_str)
     LITERAL = auto()  # str known when the cfg is loaded (fixup_str)
     INT = auto()  # int: a number, or a string that is a number or one variable (fixup_igp, fixup_var_int)
+    NUMBER = auto()  # int | None: as INT, and None where the variable's value is not a number by its kind
     CONST_INT = auto()  # int known when the cfg is loaded (fixup_uint)
     PVAR = auto()  # Variable: one pseudo-variable in quotes (fixup_pvar)
     REGEX = auto()  # evapi_cfg.regex.Regex known when the cfg is loaded (fixup_regexp)
+    PATTERN = (
+        auto()
+    )  # str: a POSIX expression, as STRING; a constant one is looked at when the cfg is loaded (fixup_regexp)
+    SUBSTITUTION = auto()  # substitution.Substitution known when the cfg is loaded (fixup_substre)
     ROUTE = auto()  # str as TEXT, and a constant one must name a route[...] block
     VALUE = auto()  # Value: of one variable alone; any other string as CONST_TEXT
+    VAR_TEXT = auto()  # str | None: of one variable alone its value; any other string is itself (fixup_var_str)
 
 
 class FixupError(Exception):
@@ -87,6 +75,8 @@ class Variable:
     `nullable`: may be $null.
     `number` is the integer side of a variable that is a string and a number at once ($rm is "OPTIONS" and 8): where
     Kamailio asks a value for its integer it takes that side without looking at the text (core/rvalue.c: rval_get_long).
+    `takes_text`: the assignment wants a text; of another variable it takes a number, too, whose text Kamailio has at
+    hand (pv_get_sintval), but none that is written in the script.
     `set` raises values.EvaluationError where Kamailio's assignment fails: the value stays, the statement's code is -1.
     """
 
@@ -99,6 +89,7 @@ class Variable:
     reads: Callable[[Run], list[Value]] | None = None  # all values, newest first, for iterators
     text: Callable[[Run], str] | None = None  # how it prints in a format, where that is not its value's text
     number: Callable[[Run], int] | None = None
+    takes_text: bool = False
     unset: Callable[[Run], None] | None = None  # what pv_unset does, where that is not an assignment of $null
 
 
@@ -115,6 +106,10 @@ class Resolver(Protocol):
 
     def runtime_text(self, value: str) -> Callable[[Run], str] | str:
         """As `text`, for a string that came up while a route ran; raises NameRefused."""
+        ...
+
+    def declared_select(self, name: str) -> Select | None:
+        """The selects that a loaded module declares under a name; None where none does."""
         ...
 
     @property
@@ -144,6 +139,32 @@ class PseudoVariable:
     names: tuple[str, ...] = ()
 
 
+SelectPath: TypeAlias = "tuple[str | int, ...]"
+"""The names of a select and what stands in brackets behind them: `@a.b[1].c["d"]` is ("a", "b", 1, "c", "d")."""
+
+
+class Selected(NamedTuple):
+    """What a select comes to. `get` gives None where it finds nothing: `$sel` is $null then, and `@` is undefined.
+
+    `always`: it is an empty text for `@` where it finds nothing (core/select.c: run_select gives 0 with no string).
+    `resolved` False: the path goes on with a name that Kamailio does not know there. It refuses `$sel` with it; `@` is
+    logged at start and gives what is found with the path up to there, as what precedes is called all the same.
+    """
+
+    get: Getter
+    always: bool = False
+    resolved: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """The selects that begin with one name, `@name...` (core/select.h: register_select_table). `make` gets the path
+    behind the name; None where nothing of it can be read, which is undefined at each use."""
+
+    name: str
+    make: Callable[[SelectPath], Selected | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Function:
     """One function by name and number of arguments; Kamailio's key.
@@ -155,6 +176,8 @@ class Function:
     nobody will see is never put together.
     `calls_route`: it may run a route by its name: it gives what the route gives, an int or an awaitable of one, and the
     compiler treats it as `route($var(x))`.
+    `const`: all arguments must be constant, whatever their kinds.
+    `runs` False: it is listed at start as what does not run here, and its call says so where that is so.
     """
 
     name: str
@@ -166,6 +189,8 @@ class Function:
     waits: bool = False
     lazy: bool = False
     calls_route: bool = False
+    const: bool = False
+    runs: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,13 +232,22 @@ class Transformation:
 
 @dataclass(frozen=True, slots=True)
 class ModuleSpec:
-    """A module. `init` runs once when a program is loaded and gives the module's state (`World.state[name]`)."""
+    """A module. `init` runs once when a program is loaded and gives the module's state (`World.state[name]`).
+
+    `before_request` is called with the run of each SIP request before request_route, and gives False where the request
+    goes no further; `after_request` when the run is over (core/script_cb.h: PRE_SCRIPT_CB, POST_SCRIPT_CB). `end` is
+    called once, before the sockets are closed.
+    """
 
     name: str
     functions: tuple[Function, ...] = ()
     params: tuple[Param, ...] = ()
     pvs: tuple[PseudoVariable, ...] = ()
     transformations: tuple[Transformation, ...] = ()
+    selects: tuple[Select, ...] = ()
     event_routes: tuple[EventRoute, ...] = ()
     init: Callable[[World], object] | None = None
+    before_request: Callable[[Run], bool] | None = None
+    after_request: Callable[[Run], None] | None = None
+    end: Callable[[World], None] | None = None
     doc: str = ""

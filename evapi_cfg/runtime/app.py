@@ -21,6 +21,8 @@ from evapi_cfg.runtime.engine import MAX_FRAME, Engine, make_hub
 from evapi_cfg.runtime.hub import EventClient, EventHub
 from evapi_cfg.runtime.log import LogWriter
 from evapi_cfg.runtime.overrides import Override, checked
+from evapi_cfg.sip.message import Received, Socket
+from evapi_cfg.sip.uri import DEFAULT_PORT, UDP
 from evapi_cfg.source import SourceFile, Span, store
 from evapi_cfg.syntax.ast import Config, LoadModule, RouteBlock
 
@@ -99,6 +101,41 @@ class Peer:
         self._received += data
 
 
+class SipPeer:
+    """Somebody who sends SIP requests without a socket, from one address."""
+
+    def __init__(self, app: App, address: str, port: int) -> None:
+        usual = Socket(UDP, "127.0.0.1", DEFAULT_PORT)
+        socket = next((socket for socket in app.program.world.sockets if socket.protocol == UDP), usual)
+        self._app = app
+        self._received = Received(UDP, address, port, socket.address, socket.port, socket, _Inbox(self))
+        self._replies: list[bytes] = []
+
+    def send(self, message: bytes | str) -> None:
+        """Hands the server one datagram."""
+        text = message if isinstance(message, str) else message.decode("latin-1")
+        self._app.engine.requests.receive(text, self._received)
+        self._app.deliver()
+
+    def receive(self) -> list[bytes]:
+        """The replies that have come since the last call, wherever the request's Via sent them."""
+        replies, self._replies = self._replies, []
+        return replies
+
+    def _take(self, data: bytes) -> None:
+        self._replies.append(data)
+
+
+class _Inbox:
+    """Brings replies to a SipPeer."""
+
+    def __init__(self, peer: SipPeer) -> None:
+        self._peer = peer
+
+    def send(self, received: Received, port: int, text: str) -> None:
+        self._peer._take(text.encode("latin-1"))
+
+
 class App:
     """A loaded configuration with its engine. `report` has the checker's warnings."""
 
@@ -106,6 +143,12 @@ class App:
         self.program = program
         self.report = report
         self.engine = Engine(program, hub, max_frame=max_frame)
+        self.sip_addresses: tuple[Socket, ...] = ()  # what it listens on, while it is served with SIP
+
+    @property
+    def wants_sip(self) -> bool:
+        """Whether the configuration has to do with SIP messages: it says where to listen, or has a block for them."""
+        return bool(self.program.world.sockets) or not {"request_route", "onreply_route"}.isdisjoint(self.program.main)
 
     @property
     def log(self) -> Log:
@@ -128,8 +171,15 @@ class App:
         self.deliver()
         return peer
 
+    def sip_peer(self, address: str = "127.0.0.1", port: int = 5062) -> SipPeer:
+        """Somebody who sends SIP requests without a socket."""
+        if self.engine.flush is not None:
+            raise RuntimeError("this App is served on sockets: load another one to drive it by hand")
+        self.engine.start()
+        return SipPeer(self, address, port)
+
     def advance(self) -> None:
-        """Goes on with runs that sleep and whose time has come, by the clock that the app was loaded with."""
+        """Goes on with what waits and whose time has come, by the clock that the app was loaded with."""
         self.engine.advance()
         self.deliver()
 
@@ -138,6 +188,11 @@ class App:
             if isinstance(client.peer, Peer):
                 client.peer._take(data)
         self.engine.resumed.clear()
+        outbox = self.program.world.outbox
+        for received, port, text in outbox:
+            if received.way is not None:
+                received.way.send(received, port, text)
+        outbox.clear()
 
 
 def load_file(

@@ -1,23 +1,24 @@
 """The event server without sockets: connections, messages and time go in, bytes for clients come out of the hub.
 
-Whoever owns the sockets calls `connect`, `receive` and `gone`, then writes what `hub.drain()` gives. Runs that wait
-(`sleep`) are kept here with their time; `advance` goes on with those that are due.
+Whoever owns the sockets calls `connect`, `receive` and `gone`, then writes what `hub.drain()` gives. `advance` goes on
+with what waits for its time: runs that sleep, and timers of SIP. What SIP brings goes to `requests`.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
-from types import TracebackType
-from typing import Any, cast
+from collections.abc import Callable
+from typing import cast
 
 from evapi_cfg.compile.program import Program, Route
 from evapi_cfg.modules import evapi
-from evapi_cfg.modules.context import Level, Pause, Run, ScriptOver, World
+from evapi_cfg.modules.context import Level, Run, ScriptOver, World
 from evapi_cfg.protocol.bare import BareDecoder
 from evapi_cfg.protocol.netstring import FaultKind, NetstringDecoder
 from evapi_cfg.runtime.hub import EventClient, EventHub
+from evapi_cfg.runtime.requests import Requests
+from evapi_cfg.runtime.tasks import Tasks
 from evapi_cfg.source import Span
 
 MAX_FRAME = 32767  # Kamailio reads frames up to this, header and comma included (CLIENT_BUFFER_SIZE - 1)
@@ -30,20 +31,6 @@ _HINTS = {
     FaultKind.EMPTY: "an empty frame `0:,` was skipped; Kamailio drops everything behind it in the same read",
     FaultKind.CUT_LENGTH: "a frame's length came in two reads and was put together; Kamailio loses such a frame",
 }
-
-
-class Task:
-    """A run that waits: its coroutine, and what is to be done when it ends."""
-
-    __slots__ = ("client", "coroutine", "run", "slots")
-
-    def __init__(
-        self, run: Run, coroutine: Coroutine[Pause, None, int], client: EventClient | None, slots: int
-    ) -> None:
-        self.run = run
-        self.coroutine = coroutine
-        self.client = client  # whose messages wait until it ends; None: nobody's
-        self.slots = slots  # workers that it takes: 1 for a message, else 0
 
 
 class Engine:
@@ -61,7 +48,10 @@ class Engine:
         self._slots = workers if workers > 0 else 1 << 30
         self._in_dispatcher = workers <= 0
         self._vars = dict(self.world.vars)  # $var of the evapi routes
-        self._sip_vars = dict(self.world.vars)
+        self.world.request_vars = dict(self.world.vars)
+        self.world.timer_vars = dict(self.world.vars)
+        self._tasks = Tasks(program)
+        self.requests = Requests(program, self._tasks)
         self._on_new = program.events.get(evapi.CONNECTION_NEW)
         self._on_closed = program.events.get(evapi.CONNECTION_CLOSED)
         self._on_message = program.events.get(evapi.MESSAGE_RECEIVED)
@@ -75,8 +65,6 @@ class Engine:
         self._received = 0  # messages that had to be numbered
         self._in_work = 0
         self._held = False  # messages wait only until what was sent for the last ones has gone out
-        self._sleeping: list[tuple[float, int, Task]] = []
-        self._serial = 0
         self._missing_told = False
         self._started = False
 
@@ -87,14 +75,14 @@ class Engine:
     @property
     def idle(self) -> bool:
         """Nothing is in work and nothing waits for its turn."""
-        return not self._in_work and not self._ready and not self._sleeping
+        return not self._in_work and not self._ready and not self._tasks.waiting
 
     def start(self) -> None:
         """Runs event_route[core:worker-one-init], once, before any client is there. A second call does nothing."""
         route = self.program.events.get(WORKER_ONE_INIT)
         if route is not None and not self._started:
             self._started = True
-            run = _run_class(self._title(WORKER_ONE_INIT), False, self.world, self._sip_vars)(None, None)
+            run = _run_class(self._title(WORKER_ONE_INIT), False, self.world, self.world.request_vars)(None, None)
             self._begin(route, run, None)
 
     # ---- what happens to a connection
@@ -140,7 +128,7 @@ class Engine:
                     except ScriptOver:
                         pass
                     except Exception as error:
-                        self._crashed(run, error)
+                        self._tasks.crashed(run, error)
                     if hub.pending > PENDING_MOST and self.flush is not None:
                         # So much output for one read: those who read it must get a chance to before there is more.
                         self.flush()
@@ -178,52 +166,34 @@ class Engine:
         """When `advance` has something to do, on the monotonic clock; None: never."""
         if self._held:
             return 0.0
-        return self._sleeping[0][0] if self._sleeping else None
+        return self.world.timers.next_time()
 
     def advance(self) -> None:
-        """Goes on with the runs whose time has come, and with messages that were held back."""
+        """Goes on with what is due, and with messages that were held back."""
         self._held = False
-        now = self.world.clock.monotonic()
-        while self._sleeping and self._sleeping[0][0] <= now:
-            self._step(heapq.heappop(self._sleeping)[2])
+        self.world.timers.advance()
         self._take_turns()
 
     def _begin(self, route: Route, run: Run, client: EventClient | None, slots: int = 0) -> None:
-        outcome: int | Awaitable[int] = 0
+        """Runs a block. `client`: whose messages wait until it ends; `slots`: workers that it takes, 1 for a
+        message."""
         self.world.runs += 1
-        try:
-            outcome = route(run)
-        except ScriptOver:
-            pass
-        except Exception as error:
-            self._crashed(run, error)
-        if not isinstance(outcome, int):
-            self._in_work += slots
+        coroutine = self._tasks.start(route, run)
+        if coroutine is None:
             if client is not None:
-                client.busy = True
-            self._step(Task(run, cast("Coroutine[Pause, None, int]", outcome), client, slots))
-        elif client is not None:
-            self._next_of(client, run)
-
-    def _step(self, task: Task) -> None:
-        try:
-            pause = task.coroutine.send(None)
-        except (StopIteration, ScriptOver):
-            self._done(task)
-        except Exception as error:
-            self._crashed(task.run, error)
-            self._done(task)
-        else:
-            self._serial += 1
-            when = self.world.clock.monotonic() + pause.seconds
-            heapq.heappush(self._sleeping, (when, self._serial, task))
-
-    def _done(self, task: Task) -> None:
-        self._in_work -= task.slots
-        client = task.client
+                self._next_of(client, run)
+            return
+        self._in_work += slots
         if client is not None:
-            client.busy = False
-            self._next_of(client, task.run)
+            client.busy = True
+
+        def done(run: Run) -> None:
+            self._in_work -= slots
+            if client is not None:
+                client.busy = False
+                self._next_of(client, run)
+
+        self._tasks.go_on_later(run, coroutine, done)
 
     # ---- messages that wait for their turn
 
@@ -295,29 +265,6 @@ class Engine:
                     f"{who}: {fault.kind.value} at {_quoted(fault.shown)}: {fault.size} bytes are dropped"
                     f"{_likely_cause(fault.shown)}",
                 )
-
-    def _crashed(self, run: Run, error: Exception) -> None:
-        at, route = self._place_of(error.__traceback__)
-        text = (
-            f"a bug in evapi-cfg: {type(error).__name__}: {error} (this run of {run.route} ended, the server goes on)"
-        )
-        self._log(Level.CRITICAL, text, at, route)
-
-    def _place_of(self, trace: TracebackType | None) -> tuple[Span | None, str]:
-        """The line of the cfg and the route in which an exception arose."""
-        found: Span | None = None
-        route = ""
-        while trace is not None:
-            frame = trace.tb_frame
-            if frame.f_globals is self.program.namespace:
-                code: Any = frame.f_code
-                for file in self.program.config.files:
-                    if file.name == code.co_filename:
-                        start = sum(len(line) + 1 for line in file.text.split("\n")[: trace.tb_lineno - 1])
-                        found, route = Span(file, start, start), code.co_name
-                        break
-            trace = trace.tb_next
-        return found, route
 
 
 def make_hub(world: World) -> EventHub:

@@ -6,6 +6,7 @@ core/parser/parse_to.c; RFC 3261 19.1 and 20.10, RFC 3966.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -185,6 +186,27 @@ def _known(params: str) -> dict[str, str]:
 
 # ---- name <uri>;params ------------------------------------------------------------------------------------------
 
+# Everything here is possessive: what a sender makes of it must not cost more than its length.
+_GAP: Final = r"(?:[ \t]|(?:\r\n?|\n)[ \t])*+"
+_WORD: Final = r"[^ \t\r\n<>\"\\;\0]++"
+_NAME: Final = r"[^ \t\r\n;=\",\\\0]"
+_QUOTED: Final = r"\"[^\"\\\r\n\0]*+\""
+# `;name=value`; only a tag may have commas in it, and a quoted value no backslash (parse_to_param).
+_PARAM: Final = (
+    rf";{_GAP}(?:(?i:tag){_GAP}={_GAP}(?:{_QUOTED}|[^ \t\r\n;=\"\\\0]*+){_GAP}"
+    rf"|{_NAME}++{_GAP}(?:={_GAP}(?:{_QUOTED}|{_NAME}*+){_GAP})?+)"
+)
+_ADDRESS: Final = re.compile(
+    rf"{_GAP}(?:(\"(?:[^\"\\\r\n\0]|\\[\s\S])*+\"|{_WORD}(?:(?:[ \t]|(?:\r\n?|\n)[ \t])++{_WORD})*+)?+{_GAP}"
+    rf"<[ \t]*+([^ \t\r\n<>\"\\;\0][^ \t\r\n<>\"\\\0]*+)[ \t]*+>|({_WORD})){_GAP}((?:{_PARAM})*+)"
+)
+# The form that nearly all addresses have.
+PLAIN_ADDRESS: Final = (
+    r"(?:(\"[^\"\\\r\n\0]*\"|[A-Za-z0-9]+) )?<([^ \t\r\n<>\"\\;\0][^ \t\r\n<>\"\\\0]*)>"
+    r"(?:;(tag=[^ \t\r\n;=\",\\\0]+))?"
+)
+_PLAIN: Final = re.compile(PLAIN_ADDRESS)
+
 
 class Address(NamedTuple):
     """A name-addr or addr-spec with what follows it. `display` is as written, with its quotes; `at` tells where the
@@ -198,37 +220,37 @@ class Address(NamedTuple):
     enclosed: bool
 
     def param(self, name: str) -> str | None:
-        """The value of a parameter by its name in lower case; an empty string where it has none."""
+        """The value of a parameter by its name in lower case, without quotes; an empty string where it has none. Of
+        several tags the last one counts, of others the first one."""
+        found = None
         for param in split_quoted(self.params, ";"):
             key, _, value = param.partition("=")
             if key.strip().lower() == name:
-                return value.strip()
-        return None
+                found = value.strip()
+                if found[:1] == '"':
+                    found = found[1:].partition('"')[0]
+                if name != "tag":
+                    break
+        return found
 
 
 def parse_address(text: str) -> Address | None:
-    """`"Display" <uri>;a=b`, `<uri>` or `uri;a=b`; None where it is neither."""
-    at = _skip_blank(text, 0)
-    start = at
-    if text[at : at + 1] == '"':
-        at = _closing_quote(text, at) + 1
-        if not at:
-            return None
-    opening = text.find("<", at)
-    if opening >= 0:
-        closing = text.find(">", opening)
-        if closing < 0:
-            return None
-        display = text[start:opening].rstrip()
-        rest = text[closing + 1 :].strip()
-        if rest and rest[0] != ";":
-            return None
-        return Address(display, text[opening + 1 : closing], rest[1:], start, opening + 1, True)
-    if at > start:
+    """`"Display" <uri>;a=b`, `<uri>` or `uri;a=b`; None where it is neither (core/parser/parse_addr_spec.c)."""
+    plain = _PLAIN.fullmatch(text)
+    if plain is not None:
+        display, enclosed, params = plain.groups()
+        return Address(display or "", enclosed, params or "", 0, len(display) + 2 if display else 1, True)
+    found = _ADDRESS.fullmatch(text)
+    if found is None:
         return None
-    uri, rest = _until(text[start:], ";")
-    uri = uri.rstrip()
-    return Address("", uri, rest[1:].strip(), start, start, False) if uri else None
+    display, enclosed, uri, params = found.groups()
+    if enclosed is None:
+        start = found.start(3)
+        return Address("", uri, params[1:].strip(), start, start, False)
+    start = found.start(2)
+    if display is None:
+        return Address("", enclosed, params[1:].strip(), text.rfind("<", 0, start), start, True)
+    return Address(display, enclosed, params[1:].strip(), found.start(1), start, True)
 
 
 def split_quoted(text: str, separator: str) -> list[str]:
@@ -266,9 +288,3 @@ def _closing_quote(text: str, opening: int) -> int:
             return at
         at += 1
     return -1
-
-
-def _skip_blank(text: str, at: int) -> int:
-    while at < len(text) and text[at] in " \t\r\n":
-        at += 1
-    return at

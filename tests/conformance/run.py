@@ -316,6 +316,7 @@ class Play:
                     last = time.monotonic()
                 if stream.ended:
                     ended.append(name)
+                    stream.socket.close()
                     del self.streams[name]
                     last = time.monotonic()
             if fresh := self.server.new_log():
@@ -394,7 +395,7 @@ class Play:
             m = re.search(regex, self.received.get(name, b"").decode(errors="replace"))
             self.names[label] = m[1] if m else ""
             if m:
-                self.hide.append((m[1], f"<{label}>"))
+                self.hide.insert(0, (m[1], f"<{label}>"))  # in front of a port that happens to be the same number
             return
         elif verb == "wait":
             time.sleep(float(name) / 1000)
@@ -441,13 +442,15 @@ class Play:
         return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
 
     def run(self) -> str:
-        self.settle()
-        for verb, rest, more in self.case.steps:
-            if verb != "take":
-                self.out.append(f"> {verb} {rest}")
-            self.step(verb, rest, more)
-        for s in [*self.clients.values(), *self.peers.values(), *(s.socket for s in self.streams.values())]:
-            s.close()
+        try:
+            self.settle()
+            for verb, rest, more in self.case.steps:
+                if verb != "take":
+                    self.out.append(f"> {verb} {rest}")
+                self.step(verb, rest, more)
+        finally:
+            for s in [*self.clients.values(), *self.peers.values(), *(s.socket for s in self.streams.values())]:
+                s.close()
         text = "\n".join(self.out) + "\n"
         for secret, shown in sorted(self.hide, key=lambda p: -len(p[0])):
             text = re.sub(rf"(?<!\d){re.escape(secret)}(?!\d)", shown, text)

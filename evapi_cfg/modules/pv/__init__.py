@@ -8,6 +8,7 @@ from __future__ import annotations
 from evapi_cfg.modules.pv import (
     avp,
     branch,
+    credentials,
     flags,
     functions,
     headers,
@@ -17,6 +18,7 @@ from evapi_cfg.modules.pv import (
     sockets,
     time,
     uris,
+    vias,
     xavp,
     xavp_functions,
 )
@@ -36,6 +38,8 @@ MODULE = ModuleSpec(
         *flags.VARIABLES,
         *message.VARIABLES,
         *headers.VARIABLES,
+        *vias.VARIABLES,
+        *credentials.VARIABLES,
         *branch.VARIABLES,
         *time.VARIABLES,
         *misc.VARIABLES,

@@ -9,10 +9,11 @@ from typing import Final
 from evapi_cfg.modules.context import Level, Run, World
 from evapi_cfg.modules.core_message import current_message
 from evapi_cfg.modules.forms import closed, index_of, indexed, named, plain
-from evapi_cfg.modules.pv.readers import refuse
+from evapi_cfg.modules.pv.readers import reader, refuse
 from evapi_cfg.modules.pv.sockets import find_socket, socket_text
 from evapi_cfg.modules.spec import Function, NameRefused, Resolver, Variable
-from evapi_cfg.sip.message import Branch, Message
+from evapi_cfg.sip.message import Branch, Message, Received
+from evapi_cfg.sip.uri import PROTOCOL_NAMES
 from evapi_cfg.source import show
 from evapi_cfg.syntax.ast import Text
 from evapi_cfg.values import EvaluationError, Value
@@ -22,7 +23,6 @@ _SBRANCH: Final = "pv.sbranch"  # key of World.state
 _NAMES: Final = (
     "uri", "dst_uri", "path", "q", "send_socket", "count", "flags", "ruid", "location_ua", "otcpid", "instance",
 )  # fmt: skip
-BranchOf = Callable[[Run], Branch | None]
 
 
 def append(run: Run, branch: Branch) -> bool:
@@ -165,9 +165,8 @@ def _contact(uri: str, q: int | None) -> str:
     return f"<{uri}>" if q is None else f"<{uri}>;q={print_q(q)}"
 
 
-def _destinations(run: Run) -> Value:
-    """The Contact header that would name all destinations."""
-    message = current_message(run)
+def destinations(message: Message) -> str | None:
+    """The Contact header that names all destinations, None where there are none (core/dset.c: print_dset)."""
     contacts = [] if message.new_uri is None else [_contact(message.new_uri, None)]
     contacts += [_contact(branch.uri, branch.q) for branch in message.branches]
     return "Contact: " + ", ".join(contacts) if contacts else None
@@ -181,7 +180,36 @@ def _set_received(run: Run, value: Value) -> None:
     raise refuse(run, "nothing has been received here that $rcv could change")
 
 
-_SENT: Final = {name: Variable(_nothing) for name in ("ip", "af", "buf", "len", "port", "proto", "sproto")}
+def _sent(read: Callable[[Received], Value]) -> Variable:
+    """What is known of a reply of this side's own, in the event about it; $null elsewhere."""
+    return Variable(lambda run: None if run.sending is None else read(run.sending))
+
+
+def _sent_text(run: Run) -> Value:
+    return None if run.sending is None else current_message(run).text
+
+
+def _sent_size(run: Run) -> Value:
+    return None if run.sending is None else len(current_message(run).text)
+
+
+_COMMON: Final = {
+    "af": _sent(lambda way: 10 if ":" in way.source else 2),
+    "buf": Variable(_sent_text),
+    "len": Variable(_sent_size),
+    "proto": _sent(lambda way: way.protocol),
+    "sproto": _sent(lambda way: PROTOCOL_NAMES[way.protocol]),
+}
+_SENT_TO: Final = {
+    "ip": _sent(lambda way: way.source),
+    "port": _sent(lambda way: way.source_port),
+    **_COMMON,
+}
+_SENT_FROM: Final = {
+    "ip": _sent(lambda way: way.destination),
+    "port": _sent(lambda way: way.destination_port),
+    **_COMMON,
+}
 _RECEIVED: Final = {
     name: Variable(_nothing, _set_received)
     for name in (
@@ -195,10 +223,10 @@ VARIABLES: Final = (
     named("sbranch", _sbranch, writable=True),
     plain("br", _first_uri, _append_uri),
     plain("bR", _uris),
-    plain("ds", _destinations),
-    closed("snd", _SENT),
-    closed("sndto", _SENT),
-    closed("sndfrom", _SENT),
+    plain("ds", reader(destinations)),
+    closed("snd", _SENT_TO),
+    closed("sndto", _SENT_TO),
+    closed("sndfrom", _SENT_FROM),
     closed("rcv", _RECEIVED),
     closed("recv", _RECEIVED),
 )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -22,15 +23,22 @@ from evapi_cfg.modules.forms import (
 )
 from evapi_cfg.modules.pv.readers import reader
 from evapi_cfg.modules.spec import NameRefused, PseudoVariable, Resolver, Variable
-from evapi_cfg.sip.message import NAME_CHARACTERS, Message, Via, header_kind
-from evapi_cfg.sip.uri import DEFAULT_PORT, Address, parse_address, parse_uri, split_quoted
+from evapi_cfg.sip.contact import Contact, parse_contacts
+from evapi_cfg.sip.headers import BLANK, NAME_CHARACTERS, Header, header_kind
+from evapi_cfg.sip.message import Message
+from evapi_cfg.sip.uri import Address, parse_address, parse_uri, split_quoted
+from evapi_cfg.sip.via import parse_vias
 from evapi_cfg.source import show
 from evapi_cfg.syntax.ast import PVar, Text
-from evapi_cfg.values import Value, parse_int
+from evapi_cfg.values import Value
 
 _LISTS: Final = frozenset(
     ("via", "route", "record-route", "contact", "diversion", "p-preferred-identity", "p-asserted-identity")
 )  # headers whose bodies $hfl takes apart at their commas
+_ROUTES: Final = ("route", "record-route")
+_OVERWRITTEN: Final = "max-forwards"  # the header whose body is changed where it stands (maxfwd/mf_funcs.c)
+_ROUTE: Final = re.compile(r"(?:\"(?:[^\"\\]|\\[\s\S])*+\"|[^\"<])*+<[^>]*+>[ \t\r\n]*+(?:;[\s\S]*)?")
+_WITHOUT_PARAMS: Final = ("diversion", "p-preferred-identity", "p-asserted-identity")
 Kind = Callable[[Run], str | None]
 
 
@@ -57,9 +65,77 @@ def _kind_of(inner: Text, resolver: Resolver) -> Kind:
 
 
 def _bodies(message: Message, kind: str) -> list[str]:
-    if kind == "*":
-        return [header.body for header in message.headers]
-    return [header.body for header in message.headers if header.kind == kind]
+    """The bodies of all headers of a kind; none where not all headers can be read."""
+    if not message.complete:
+        return []
+    if message.padding and kind in ("*", _OVERWRITTEN):
+        return [_padded(message, header) for header in message.headers if kind in ("*", header.kind)]
+    return [header.body for header in message.headers] if kind == "*" else message.bodies(kind)
+
+
+def _padded(message: Message, header: Header) -> str:
+    return message.padding + header.body if header.kind == _OVERWRITTEN else header.body
+
+
+def _values(message: Message, kind: str) -> list[str]:
+    """The bodies of all headers of a kind, cut at their commas; none where one of them is not of its form."""
+    if not message.complete:
+        return []
+    if kind == "via":
+        return [text for body in message.bodies(kind) for text in _via_texts(body)]
+    values = message.values(kind)
+    if kind == "contact":
+        return values if contacts(message) else []
+    if kind in _ROUTES:
+        return values if all(_ROUTE.fullmatch(value) for value in values) else []
+    if kind in _WITHOUT_PARAMS:
+        addresses = [parse_address(value) for value in values]
+        if None in addresses:
+            return []
+        return [_bare(value, address) for value, address in zip(values, addresses, strict=True) if address is not None]
+    return values
+
+
+def _first_routes(message: Message, kind: str) -> list[str]:
+    """The routes in front of the first header that holds something else: where an index counts from the start, no
+    header behind it is looked at."""
+    found: list[str] = []
+    for body in message.bodies(kind) if message.complete else ():
+        values = [part.strip(BLANK) for part in split_quoted(body, ",")]
+        if not all(_ROUTE.fullmatch(value) for value in values):
+            break
+        found += values
+    return found
+
+
+def _via_texts(body: str) -> list[str]:
+    """Each Via of a body as $hfl shows it: up to the next one, so with the comma behind it."""
+    starts: list[int] = []
+    at = 0
+    for via in parse_vias(body) or ():
+        at = body.index(via.text, at)
+        starts.append(at)
+        at += len(via.text)
+    return [body[start:end].strip(BLANK) for start, end in zip(starts, [*starts[1:], len(body)], strict=True)]
+
+
+def _bare(value: str, address: Address) -> str:
+    """An address without the parameters behind it."""
+    end = address.uri_at + len(address.uri)
+    return value[: value.index(">", end) + 1 if address.enclosed else end]
+
+
+def contacts(message: Message) -> tuple[Contact, ...]:
+    """The addresses of all Contact headers; none where one of them is not of the form (parse_contact_headers)."""
+    if not message.complete:
+        return ()
+    found: list[Contact] = []
+    for body in message.bodies("contact"):
+        parsed = parse_contacts(body)
+        if parsed is None:
+            return ()
+        found += parsed
+    return tuple(found)
 
 
 def _at(values: list[str], index: Index, run: Run) -> Value:
@@ -82,7 +158,7 @@ def _hdr(inner: Text, index_text: Text | None, resolver: Resolver) -> Variable:
         return None if kind is None else _at(_bodies(current_message(run), kind), index, run)
 
     if index == 0 and inner.value != "*" and inner.value[:1] != "$":
-        return Variable(_first(header_kind(inner.value.rstrip(" \t"))))
+        return Variable(_first_of_all(header_kind(inner.value.rstrip(" \t"))))
     return indexed_variable(get, index)
 
 
@@ -94,8 +170,10 @@ def _hfl(inner: Text, index_text: Text | None, resolver: Resolver) -> Variable:
         if kind is None:
             return None
         message = current_message(run)
+        if kind in _ROUTES and isinstance(index, int) and index >= 0:
+            return _at(_first_routes(message, kind), index, run)
         apart = kind in _LISTS and index != ALL
-        return _at(message.values(kind) if apart else _bodies(message, kind), index, run)
+        return _at(_values(message, kind) if apart else _bodies(message, kind), index, run)
 
     return indexed_variable(get, index)
 
@@ -105,7 +183,7 @@ def _hdrc(inner: Text, resolver: Resolver) -> Variable:
 
     def get(run: Run) -> Value:
         kind = kind_of(run)
-        return 0 if kind is None else sum(header.kind == kind for header in current_message(run).headers)
+        return 0 if kind is None else len(_bodies(current_message(run), kind))
 
     return Variable(get, nullable=False)
 
@@ -118,7 +196,7 @@ def _hflc(inner: Text, resolver: Resolver) -> Variable:
         if kind is None:
             return 0
         message = current_message(run)
-        return len(message.values(kind)) if kind in _LISTS else len(_bodies(message, kind))
+        return len(_values(message, kind)) if kind in _LISTS else len(_bodies(message, kind))
 
     return Variable(get, nullable=False)
 
@@ -127,12 +205,19 @@ def _hflc(inner: Text, resolver: Resolver) -> Variable:
 
 
 def _first(kind: str) -> Callable[[Run], Value]:
-    return reader(lambda message: header.body if (header := message.first(kind)) else None)
+    return reader(lambda message: message.body_of(kind))
 
 
-def _content_length(message: Message) -> Value:
-    header = message.first("content-length")
-    return None if header is None else parse_int(header.body) or 0
+def _first_of_all(kind: str) -> Callable[[Run], Value]:
+    """As `_first`, but all headers are read for it."""
+    if kind == _OVERWRITTEN:
+        return reader(lambda message: next(iter(_bodies(message, kind)), None))
+    return reader(lambda message: message.body_of(kind) if message.complete else None)
+
+
+def _length(run: Run) -> int:
+    """The integer side of $cl."""
+    return current_message(run).content_length or 0
 
 
 def _address_uri(kind: str) -> Callable[[Run], Value]:
@@ -140,22 +225,26 @@ def _address_uri(kind: str) -> Callable[[Run], Value]:
 
 
 def _contact_uri(message: Message) -> Value:
-    values = message.values("contact")
-    address = parse_address(values[0]) if values and values[0] != "*" else None
-    return None if address is None else address.uri
+    found = contacts(message)
+    return found[0].uri if found else None
 
 
 def _contact_star(message: Message) -> Value:
-    header = message.first("contact")
-    return None if header is None else int(header.body == "*")
+    bodies = message.bodies("contact")
+    if not bodies or not message.complete or any(parse_contacts(body) is None for body in bodies):
+        return None
+    return int(not parse_contacts(bodies[0]))
 
 
-def _diversion(name: str) -> Callable[[Run], Value]:
-    def read(message: Message) -> Value:
-        address = message.address("diversion")
-        return None if address is None else address.param(name)
+def _diversion(read: Callable[[Address], Value]) -> Callable[[Run], Value]:
+    """Of the first address in Diversion."""
 
-    return reader(read)
+    def get(message: Message) -> Value:
+        values = message.values("diversion")
+        address = parse_address(values[0]) if values else None
+        return None if address is None else read(address)
+
+    return reader(get)
 
 
 def _identity(name: str, kind: str, read: Callable[[Address], Value]) -> PseudoVariable:
@@ -189,159 +278,55 @@ def _host(address: Address) -> Value:
     return (uri.host or None) if uri else None
 
 
-# ---- credentials --------------------------------------------------------------------------------------------------
+# ---- Expires ----------------------------------------------------------------------------------------------------
 
 
-def _credentials(message: Message) -> dict[str, str] | None:
-    """The parameters of a Digest Proxy-Authorization or Authorization header; None without one."""
-    if message.method in ("ACK", "CANCEL"):
-        return None
-    header = message.first("proxy-authorization") or message.first("authorization")
-    if header is None:
-        return None
-    scheme, _, rest = header.body.partition(" ")
-    if scheme.lower() != "digest":
-        return None
-    found = {}
-    for part in split_quoted(rest, ","):
-        key, _, value = part.partition("=")
-        found[key.strip().lower()] = value.strip().strip('"')
-    return found
+_UNSIGNED: Final = 0xFFFFFFFF
 
 
-def _credential(name: str, *, empty_is_null: bool = False) -> Callable[[Run], Value]:
-    def read(message: Message) -> Value:
-        found = _credentials(message)
-        value = None if found is None else found.get(name, "")
-        return value or None if empty_is_null else value
-
-    return reader(read)
+def _seconds(text: str) -> int:
+    """The digits in front of an Expires header, which may be anything (parse_expires.c)."""
+    text = text.strip(BLANK)
+    digits = text[: len(text) - len(text.lstrip("0123456789"))]
+    return int(digits) & _UNSIGNED if digits and len(text) <= 10 else 0
 
 
-def _credential_user(part: int) -> Callable[[Run], Value]:
-    """The user in front of the `@` of the username, or the domain behind it."""
-
-    def read(message: Message) -> Value:
-        found = _credentials(message)
-        return None if found is None else found.get("username", "").partition("@")[part]
-
-    return reader(read)
-
-
-def _account_user(message: Message) -> Value:
-    found = _credentials(message)
-    user = found.get("username", "").partition("@")[0] if found else ""
-    if user:
-        return user
-    address = message.address("from")
-    uri = parse_uri(address.uri) if address else None
-    return uri.user if uri else None
-
-
-def _account_name(message: Message) -> Value:
-    found = _credentials(message)
-    user = found.get("username", "").partition("@")[0] if found else ""
-    if found and user:
-        realm = found.get("realm", "")
-        return f"{user}@{realm}" if realm else user
-    address = message.address("from")
-    uri = parse_uri(address.uri) if address else None
-    return f"{uri.user}@{uri.host}" if uri else None
-
-
-# ---- Via and Expires ------------------------------------------------------------------------------------------------
-
-
-def _via_class(name: str, pick: Callable[[Message], Via | None]) -> PseudoVariable:
-    def of(read: Callable[[Via], Value]) -> Variable:
-        return Variable(reader(lambda message: read(via) if (via := pick(message)) else None))
-
-    def param(key: str) -> Variable:
-        return of(lambda via: via.param(key) or None)
-
-    def number(key: str) -> Variable:
-        return of(lambda via: parse_int(via.param(key) or "") or 0)
-
-    algorithm, validity, sequence, value = param("oc-algo"), number("oc-validity"), number("oc-seq"), param("oc")
-    return closed(
-        name,
-        {
-            "host": of(lambda via: via.host),
-            "port": of(lambda via: via.port or DEFAULT_PORT),
-            "proto": of(lambda via: via.transport),
-            "protoid": of(lambda via: via.protocol),
-            "branch": param("branch"),
-            "rport": param("rport"),
-            "received": param("received"),
-            "i": param("i"),
-            "params": of(lambda via: via.params or None),
-            "oc": number("oc"),
-            "oc-algo": algorithm,
-            "ocalgo": algorithm,
-            "oc-validity": validity,
-            "ocvalidity": validity,
-            "oc-seq": sequence,
-            "ocseq": sequence,
-            "oc-val": value,
-            "ocval": value,
-        },
-    )
-
-
-def _via(place: int) -> Callable[[Message], Via | None]:
-    def pick(message: Message) -> Via | None:
-        vias = message.vias
-        return vias[place] if -len(vias) <= place < len(vias) else None
-
-    return pick
+def _param(contact: str, name: str) -> str | None:
+    """The value of a parameter behind a contact's URI, which may be of any form."""
+    for param in split_quoted(contact, ";")[1:]:
+        key, _, value = param.partition("=")
+        if key.strip(BLANK).lower() == name:
+            return value.strip(BLANK).strip('"')
+    return None
 
 
 def _expires(choose: Callable[[list[int]], int]) -> Variable:
     """The least or the greatest lifetime among Contact's `expires` parameters and the Expires header."""
 
     def read(message: Message) -> Value:
-        header = message.first("expires")
-        general = parse_int(header.body) if header is not None else None
-        found = []
+        if not message.complete:
+            return None
+        body = message.body_of("expires")
+        if body is not None and not body.strip(BLANK):
+            return None
+        general = None if body is None else _seconds(body)
+        found: list[int] = []
+        for text in message.bodies("contact"):
+            if parse_contacts(text) is None:
+                return None
         for text in message.values("contact"):
-            address = parse_address(text)
-            own = parse_int(address.param("expires") or "x") if address else None
-            if own is not None or general is not None:
-                found.append(own if own is not None else general)
+            own = _param(text, "expires")
+            if own:
+                if not (own.isascii() and own.isdecimal()):
+                    return None
+                found.append(int(own[:20]) & _UNSIGNED)
+            elif general is not None and text != "*":
+                found.append(general)
         if not found and general is not None:
             found = [general]
-        return choose([value for value in found if value is not None]) if found else None
+        return choose(found) if found else None
 
     return Variable(reader(read))
-
-
-# ---- the destination of a reply -----------------------------------------------------------------------------------
-
-
-def _of_reply(read: Callable[[Message, Via], Value]) -> Variable:
-    """What the second Via says of where a reply goes; $null for requests."""
-
-    def get(message: Message) -> Value:
-        vias = message.vias
-        return None if message.is_request or len(vias) < 2 else read(message, vias[1])
-
-    return Variable(reader(get))
-
-
-def _reply_host(via: Via) -> str:
-    return via.param("received") or via.host
-
-
-def _reply_port(via: Via) -> int:
-    return parse_int(via.param("rport") or "") or via.port or DEFAULT_PORT
-
-
-def _reply_uri(message: Message, via: Via) -> Value:
-    return f"sip:{_reply_host(via)}:{_reply_port(via)};transport={via.transport.lower()}"
-
-
-def _count_of_reply(kind: str) -> Variable:
-    return Variable(reader(lambda message: None if message.is_request else len(message.values(kind))))
 
 
 VARIABLES: Final = (
@@ -352,49 +337,22 @@ VARIABLES: Final = (
     plain("ci", _first("call-id")),
     plain("cs", reader(lambda message: message.cseq[0] or None)),
     plain("csb", _first("cseq")),
-    plain("ct", _first("contact")),
+    plain("ct", reader(lambda message: message.body_of("contact") or None)),
     plain("ctu", reader(_contact_uri)),
     plain("cts", reader(_contact_star)),
     plain("cT", _first("content-type")),
-    plain("cl", reader(_content_length)),
+    plain("cl", _first("content-length"), number=_length),
     plain("ua", _first("user-agent")),
     plain("rt", _address_uri("refer-to")),
     plain("re", _address_uri("remote-party-id")),
-    plain("di", _address_uri("diversion")),
-    plain("dir", _diversion("reason")),
-    plain("dip", _diversion("privacy")),
-    plain("dic", _diversion("counter")),
+    plain("di", _diversion(lambda address: address.uri)),
+    plain("dir", _diversion(lambda address: address.param("reason"))),
+    plain("dip", _diversion(lambda address: address.param("privacy"))),
+    plain("dic", _diversion(lambda address: address.param("counter"))),
     _identity("ai", "p-asserted-identity", lambda address: address.uri),
     _identity("pu", "p-preferred-identity", lambda address: address.uri),
     _identity("pU", "p-preferred-identity", _user),
     _identity("pd", "p-preferred-identity", _host),
     _identity("pn", "p-preferred-identity", lambda address: address.display or None),
-    plain("au", _credential_user(0)),
-    plain("ad", _credential_user(2)),
-    plain("aU", _credential("username")),
-    plain("ar", _credential("realm")),
-    plain("adu", _credential("uri", empty_is_null=True)),
-    plain("aa", _credential("algorithm")),
-    plain("adn", _credential("nonce")),
-    plain("adc", _credential("cnonce")),
-    plain("adr", _credential("response")),
-    plain("ado", _credential("opaque")),
-    plain("Au", reader(_account_name)),
-    plain("AU", reader(_account_user)),
-    _via_class("via0", _via(0)),
-    _via_class("via1", _via(1)),
-    _via_class("viaZ", _via(-1)),
     closed("expires", {"min": _expires(min), "max": _expires(max)}),
-    closed(
-        "rpl",
-        {
-            "duri": _of_reply(_reply_uri),
-            "dhost": _of_reply(lambda message, via: _reply_host(via)),
-            "dport": _of_reply(lambda message, via: _reply_port(via)),
-            "dproto": _of_reply(lambda message, via: via.transport.lower()),
-            "dprotoid": _of_reply(lambda message, via: via.protocol),
-            "cntvia": _count_of_reply("via"),
-            "cntrr": _count_of_reply("record-route"),
-        },
-    ),
 )

@@ -28,8 +28,17 @@ def _body_size(message: Message) -> Value:
     return len(message.body or "")
 
 
+def _whole(message: Message) -> str:
+    return message.leading + message.text
+
+
+def _of_all(read: Callable[[Message], Value]) -> Variable:
+    """What is $null where not all headers can be read (pv_get_msg_attrs)."""
+    return Variable(reader(lambda message: read(message) if message.complete else None))
+
+
 def _header_text(message: Message) -> str:
-    return message.text[message.text.find("\n") + 1 : message.headers_end].strip(" \t\r\n")
+    return message.text[message.headers_at : message.headers_end].strip(" \t\r\n")
 
 
 def _first_part(message: Message) -> str:
@@ -68,7 +77,7 @@ def _byte(inner: Text, resolver: Resolver) -> Variable:
         if index is None or not isinstance(value, str) or not value:
             raise refuse(run, "$msgbuf(n) takes a string and a place inside the message")
         message = current_message(run)
-        message.text = message.text[:index] + value[0] + message.text[index + 1 :]
+        message.replace_text(message.text[:index] + value[0] + message.text[index + 1 :])
 
     return Variable(get, set_)
 
@@ -84,8 +93,8 @@ VARIABLES: Final = (
     plain("rsi", reader(lambda m: m.status)),
     plain("rr", reader(lambda m: None if m.is_request else m.reason)),
     plain("mi", reader(lambda m: m.number)),
-    plain("ml", reader(lambda m: len(m.text))),
-    plain("mb", reader(lambda m: m.text)),
+    plain("ml", reader(lambda m: len(_whole(m)))),
+    plain("mb", reader(_whole)),
     plain("mbu", reader(lambda m: m.updated())),
     plain("rb", reader(_body)),
     plain("bs", reader(_body_size)),
@@ -93,16 +102,16 @@ VARIABLES: Final = (
     closed(
         "msg",
         {
-            "len": Variable(reader(lambda m: len(m.text))),
-            "buf": Variable(reader(lambda m: m.text)),
-            "body": Variable(reader(_body)),
-            "hdrs": Variable(reader(_header_text)),
-            "hdrc": Variable(reader(lambda m: len(m.headers))),
-            "fline": Variable(reader(lambda m: m.text.partition("\n")[0].strip(" \t\r"))),
-            "fpart": Variable(reader(_first_part)),
-            "lpart": Variable(reader(_last_part)),
-            "body_len": Variable(reader(_body_size)),
-            "hdrs_len": Variable(reader(lambda m: len(_header_text(m)))),
+            "len": _of_all(lambda m: len(_whole(m))),
+            "buf": _of_all(_whole),
+            "body": _of_all(_body),
+            "hdrs": _of_all(_header_text),
+            "hdrc": _of_all(lambda m: len(m.headers)),
+            "fline": _of_all(lambda m: m.text.partition("\n")[0].strip(" \t\r")),
+            "fpart": _of_all(_first_part),
+            "lpart": _of_all(_last_part),
+            "body_len": _of_all(_body_size),
+            "hdrs_len": _of_all(lambda m: len(_header_text(m))),
         },
     ),
     plain("ruid", lambda run: None),

@@ -114,6 +114,8 @@ def _set_part(part: Part, name: str, *, empty: bool) -> Setter:
     def set_(run: Run, value: Value) -> None:
         if (value is None and not empty) or (value.__class__ is int and part != "port"):
             raise refuse(run, f"${name} takes a string")
+        if value.__class__ is int and isinstance(value, int) and value < 0:
+            value += 1 << 64  # printed as an unsigned number (core/ut.h: int2str)
         if rewrite(run, part, "" if value is None else str(value)) < 0:
             raise EvaluationError(f"${name} cannot be set")
 
@@ -123,7 +125,7 @@ def _set_part(part: Part, name: str, *, empty: bool) -> Setter:
 def _set_destination(run: Run, value: Value) -> None:
     if isinstance(value, int):
         raise refuse(run, "$du takes a string")
-    current_message(run).dst_uri = value
+    current_message(run).dst_uri = value or None
 
 
 def _uri_class(user: str, host: str, port: str, transport: str, length: str, of: UriOf) -> tuple[PseudoVariable, ...]:
@@ -139,12 +141,12 @@ def _uri_class(user: str, host: str, port: str, transport: str, length: str, of:
 _SET_USER: Final = _set_part("user", "rU", empty=True)
 _SET_HOST: Final = _set_part("host", "rd", empty=False)
 _URIS: Final = (
-    plain("ru", request(lambda m: m.request_uri), _set_uri),
-    plain("ruri", request(lambda m: m.request_uri), _set_uri),
-    plain("rU", _uri_user(_request_uri), _SET_USER),
-    plain("ruri.user", _uri_user(_request_uri), _SET_USER),
-    plain("rd", _uri_host(_request_uri), _SET_HOST),
-    plain("ruri.domain", _uri_host(_request_uri), _SET_HOST),
+    plain("ru", request(lambda m: m.request_uri), _set_uri, takes_text=True),
+    plain("ruri", request(lambda m: m.request_uri), _set_uri, takes_text=True),
+    plain("rU", _uri_user(_request_uri), _SET_USER, takes_text=True),
+    plain("ruri.user", _uri_user(_request_uri), _SET_USER, takes_text=True),
+    plain("rd", _uri_host(_request_uri), _SET_HOST, takes_text=True),
+    plain("ruri.domain", _uri_host(_request_uri), _SET_HOST, takes_text=True),
     plain("rp", _uri_port(_request_uri), _set_part("port", "rp", empty=True), number=_uri_port_number(_request_uri)),
     plain("rP", _uri_transport(_request_uri), number=_uri_protocol(_request_uri)),
     plain("rz", _uri_scheme(_request_uri), number=lambda run: uri.scheme_number if (uri := _request_uri(run)) else 0),
@@ -152,8 +154,8 @@ _URIS: Final = (
     plain("ou", request(lambda m: m.uri)),
     plain("ouri", request(lambda m: m.uri)),
     *_uri_class("oU", "od", "op", "oP", "oUl", _original_uri),
-    plain("du", reader(lambda m: m.dst_uri), _set_destination),
-    plain("duri", reader(lambda m: m.dst_uri), _set_destination),
+    plain("du", reader(lambda m: m.dst_uri), _set_destination, takes_text=True),
+    plain("duri", reader(lambda m: m.dst_uri), _set_destination, takes_text=True),
     plain("dd", _uri_host(_destination_uri)),
     plain("dp", _uri_port(_destination_uri), number=_uri_port_number(_destination_uri)),
     plain("dP", _uri_transport(_destination_uri), number=_uri_protocol(_destination_uri)),
@@ -191,6 +193,8 @@ def _set_address(kind: str, part: str) -> Setter:
         if edit is not None:
             at, length, text = edit
             message.edit(header.body_at + at, length, text)
+            if part == "display name" and value is not None and not address.enclosed:
+                message.edit(header.body_at + address.uri_at, len(address.uri), f"<{address.uri}>")
         elif value is None and part in ("uri", "host"):
             run.log(Level.WARNING, "pv", f"the {part} of {kind} cannot be removed")
 
@@ -240,13 +244,13 @@ def _address_class(kind: str, c: str, word: str) -> tuple[PseudoVariable, ...]:
     # $tUl is declared writable, as $tU is: an assignment to it sets the user.
     length_set = set_user if c == "t" else None
     return (
-        plain(f"{c}u", reader(whole), set_uri),
-        plain(word, reader(whole), set_uri),
-        plain(f"{c}U", user, set_user),
-        plain(f"{word}.user", user, set_user),
-        plain(f"{c}d", _uri_host(uri_of), set_host),
-        plain(f"{word}.domain", _uri_host(uri_of), set_host),
-        plain(f"{c}n", reader(display), _set_address(kind, "display name")),
+        plain(f"{c}u", reader(whole), set_uri, takes_text=True),
+        plain(word, reader(whole), set_uri, takes_text=True),
+        plain(f"{c}U", user, set_user, takes_text=True),
+        plain(f"{word}.user", user, set_user, takes_text=True),
+        plain(f"{c}d", _uri_host(uri_of), set_host, takes_text=True),
+        plain(f"{word}.domain", _uri_host(uri_of), set_host, takes_text=True),
+        plain(f"{c}n", reader(display), _set_address(kind, "display name"), takes_text=True),
         plain(f"{c}t", reader(tag)),
         plain(f"{c}Ul", _uri_user_length(uri_of), length_set),
     )

@@ -42,17 +42,26 @@ class Substitution:
         text = text.partition("\0")[0]
         out: list[str] = []
         done = 0
+        for start, end, new in self.replacements(run, text):
+            out += (text[done:start], new)
+            done = end
+        return "".join(out) + text[done:] if out else None
+
+    def replacements(self, run: Run, text: str) -> list[tuple[int, int, str]]:
+        """Start, end and new text of each place that is replaced. Raises NoValue as `apply` does."""
+        made: list[tuple[int, int, str]] = []
+        done = 0
         not_bol = False
         while found := self.pattern.search(text, done, not_bol=not_bol):
             start, end = found.span() or (0, 0)
             if start == end:
                 raise NoValue
-            out += (text[done:start], self._replacement(run, found))
+            made.append((start, end, self._replacement(run, found)))
             done = end
             not_bol = text[end - 1] not in "\r\n"
             if not self.everywhere:
                 break
-        return "".join(out) + text[done:] if out else None
+        return made
 
     def _replacement(self, run: Run, found: regex.Match) -> str:
         made = ""

@@ -1,0 +1,102 @@
+"""Blocks of a script that run by themselves: those that wait are gone on with later, and a bug in one ends that one.
+
+Rules that a script can see are in `modules` and `compile`; here is only how a Python function comes to its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from types import TracebackType
+from typing import Any, cast
+
+from evapi_cfg.compile.program import Program, Route
+from evapi_cfg.modules.context import Level, Pause, Run, ScriptOver
+from evapi_cfg.source import Span
+
+Waiting = Coroutine[Pause, None, int]
+Done = Callable[[Run], None]
+
+
+class Task:
+    """A run that waits: its coroutine, and what is to be done when it ends."""
+
+    __slots__ = ("coroutine", "done", "run")
+
+    def __init__(self, run: Run, coroutine: Waiting, done: Done) -> None:
+        self.run = run
+        self.coroutine = coroutine
+        self.done = done
+
+
+class Tasks:
+    """Runs blocks of one program. `waiting` is how many runs wait for their time."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.world = program.world
+        self.waiting = 0
+        self.world.perform = self.perform
+
+    def perform(self, route: Route, run: Run, done: Done) -> None:
+        """Runs a block; `done` is called when it has come to its end, now or later."""
+        coroutine = self.start(route, run)
+        if coroutine is None:
+            done(run)
+        else:
+            self.go_on_later(run, coroutine, done)
+
+    def start(self, route: Route, run: Run) -> Waiting | None:
+        """Runs a block: None when it has come to its end, else what is to be gone on with."""
+        try:
+            outcome = route(run)
+        except ScriptOver:
+            return None
+        except Exception as error:
+            self.crashed(run, error)
+            return None
+        return None if isinstance(outcome, int) else cast(Waiting, outcome)
+
+    def go_on_later(self, run: Run, coroutine: Waiting, done: Done) -> None:
+        """Goes on with a run until it waits, and then again when its time has come."""
+        self.waiting += 1
+        self._step(Task(run, coroutine, done))
+
+    def _step(self, task: Task) -> None:
+        try:
+            pause = task.coroutine.send(None)
+        except (StopIteration, ScriptOver):
+            pass
+        except Exception as error:
+            self.crashed(task.run, error)
+        else:
+            self.world.timers.queue(pause.seconds, self._step).start(task)
+            return
+        self.waiting -= 1
+        task.done(task.run)
+
+    # ---- bugs
+
+    def crashed(self, run: Run, error: Exception) -> None:
+        at, route = self._place_of(error.__traceback__)
+        text = (
+            f"a bug in evapi-cfg: {type(error).__name__}: {error} (this run of {run.route} ended, the server goes on)"
+        )
+        log = self.world.log
+        if log.threshold >= Level.CRITICAL:
+            log(Level.CRITICAL, "core", text, at, route)
+
+    def _place_of(self, trace: TracebackType | None) -> tuple[Span | None, str]:
+        """The line of the cfg and the route in which an exception arose."""
+        found: Span | None = None
+        route = ""
+        while trace is not None:
+            frame = trace.tb_frame
+            if frame.f_globals is self.program.namespace:
+                code: Any = frame.f_code
+                for file in self.program.config.files:
+                    if file.name == code.co_filename:
+                        start = sum(len(line) + 1 for line in file.text.split("\n")[: trace.tb_lineno - 1])
+                        found, route = Span(file, start, start), code.co_name
+                        break
+            trace = trace.tb_next
+        return found, route

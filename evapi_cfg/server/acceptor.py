@@ -1,0 +1,82 @@
+"""Accepting connections, many at a time, and resting when there are no descriptors left."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+from evapi_cfg.modules.context import Level, Log
+from evapi_cfg.server.addresses import NO_DESCRIPTORS, plain, reason
+
+AT_A_TIME = 256  # connections that are taken before connected clients get their turn
+RETRY = 1.0  # seconds until accepting is tried again when there are no descriptors left
+
+
+class Acceptor:
+    """Accepts on one listening socket from `start` to `stop`. `protocol` gives what looks after a connection from an
+    address and port, before it is made; `source` is whose log lines are written."""
+
+    def __init__(
+        self, listening: socket.socket, protocol: Callable[[str, int], asyncio.Protocol], log: Log, source: str
+    ) -> None:
+        self._socket: socket.socket | None = listening
+        self._protocol = protocol
+        self._log = log
+        self._source = source
+        self._loop = asyncio.get_running_loop()
+        self._told = -60.0
+
+    def start(self) -> None:
+        if self._socket is not None:
+            self._loop.add_reader(self._socket.fileno(), self._accept)
+
+    def stop(self) -> None:
+        if self._socket is not None:
+            self._loop.remove_reader(self._socket.fileno())
+            self._socket.close()
+            self._socket = None
+
+    def _accept(self) -> None:
+        """Takes all connections that are waiting, up to a bound."""
+        assert self._socket is not None
+        for _ in range(AT_A_TIME):
+            try:
+                accepted, address = self._socket.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as err:
+                if err.errno in NO_DESCRIPTORS:
+                    self._rest(err)
+                return
+            accepted.setblocking(False)
+            try:
+                accepted.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            except OSError:  # already gone; reading will tell
+                pass
+            # Now, not when the loop has adopted it: what comes behind it on another socket must find it there.
+            protocol = self._protocol(plain(address[0]), address[1])
+            task = self._loop.create_task(self._adopt(accepted, protocol))
+            task.add_done_callback(_ignore_lost)
+
+    async def _adopt(self, accepted: socket.socket, protocol: asyncio.Protocol) -> None:
+        try:
+            await self._loop.connect_accepted_socket(lambda: protocol, accepted)
+        except OSError as err:
+            accepted.close()
+            protocol.connection_lost(err)
+
+    def _rest(self, err: OSError) -> None:
+        assert self._socket is not None
+        self._loop.remove_reader(self._socket.fileno())
+        now = self._loop.time()
+        if now - self._told >= 1.0:
+            self._told = now
+            self._log(Level.ERROR, self._source, f"cannot accept: {reason(err)}; tried again every {RETRY:g} s")
+        self._loop.call_later(RETRY, self.start)
+
+
+def _ignore_lost(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        task.exception()

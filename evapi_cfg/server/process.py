@@ -1,0 +1,114 @@
+"""A server from its start to its end: what it listens on, the signals that end it, and the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import resource
+import signal
+from collections.abc import Callable
+from typing import Final
+
+from evapi_cfg.modules import evapi
+from evapi_cfg.modules.context import Level, Log
+from evapi_cfg.runtime.app import App
+from evapi_cfg.server.addresses import CannotListen
+from evapi_cfg.server.events import EventServer, Limits
+from evapi_cfg.server.log_stream import LogStream
+from evapi_cfg.server.sip import SipServer
+
+# When the collector looks for cycles. What a message or a transaction makes goes without it, so that looking often only
+# costs: with tens of thousands of transactions alive, a third of all time with Python's own figures.
+COLLECT: Final = (20_000, 500, 20)
+
+
+async def serve(
+    app: App, host: str | None = None, port: int | None = None, *, limits: Limits | None = None, sip: bool = False
+) -> EventServer:
+    """Serves a loaded configuration inside the running event loop, at its bind_addr if no other address is given.
+    `sip`: also on the SIP sockets that it asks for; `app.sip_addresses` tells which they are.
+
+    Port 0 is any free port; the server's `address` tells. End it with `await server.close()`.
+    Raises CannotListen.
+    """
+    if app.engine.flush is not None or app.engine.hub.clients:
+        raise RuntimeError("this App is served already, or has been connected to by hand: load another one")
+    bound_host, bound_port = configured_address(app)
+    server = EventServer(app.engine, limits)
+    sip_server = SipServer(server) if sip and app.wants_sip else None
+    if sip_server is not None:
+        app.sip_addresses = await sip_server.listen()
+    try:
+        await server.listen(bound_host if host is None else host, bound_port if port is None else port)
+    except CannotListen:
+        server.end_sip()
+        raise
+    if sip_server is not None:
+        sip_server.start()  # behind event_route[core:worker-one-init]
+    return server
+
+
+def run_until_told(
+    app: App, limits: Limits, stream: LogStream, ready: Callable[[EventServer], None], *, sip: bool = True
+) -> None:
+    """Serves until SIGTERM or SIGINT comes, then ends in order; a second signal ends at once. Raises CannotListen.
+    `ready` is called once the server listens."""
+    import uvloop
+
+    _raise_descriptor_limit()
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_reporter(app.log))
+        told, again = asyncio.Event(), asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, lambda: (again if told.is_set() else told).set())
+        server = await serve(app, limits=limits, sip=sip)
+        stream.attach(loop)
+        ready(server)
+        # What is loaded by now stays: the collector need not look at it again.
+        gc.enable()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*COLLECT)
+        try:
+            await told.wait()
+            closing = asyncio.ensure_future(server.close())
+            at_once = asyncio.ensure_future(again.wait())
+            await asyncio.wait({closing, at_once}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (closing, at_once):
+                task.cancel()
+            await asyncio.gather(closing, at_once, return_exceptions=True)
+        finally:
+            stream.attach(None)
+
+    uvloop.run(main())
+
+
+def _raise_descriptor_limit() -> None:
+    """As many descriptors as this process may have: each client takes one."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _reporter(log: Log) -> Callable[[asyncio.AbstractEventLoop, dict[str, object]], None]:
+    """What the loop has to say goes to the log as one line, and its complaint about writing to what has just broken
+    nowhere."""
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+
+    def report(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        log(Level.CRITICAL, "evapi", f"a bug in evapi-cfg: {context.get('message')}: {context.get('exception')!r}")
+
+    return report
+
+
+def configured_address(app: App) -> tuple[str, int]:
+    """The address of modparam bind_addr; raises CannotListen where it is none."""
+    bind_addr = app.program.world.str_param("evapi", "bind_addr", f"{evapi.DEFAULT_HOST}:{evapi.DEFAULT_PORT}")
+    try:
+        return evapi.parse_bind_addr(bind_addr)
+    except ValueError as err:
+        raise CannotListen(f"bind_addr `{bind_addr}`: {err}") from None
