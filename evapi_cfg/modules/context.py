@@ -187,6 +187,7 @@ class Run:
     over: bool = False
     dropped: bool = False
     closed: bool = False  # the event's connection has been closed by this run
+    crashed: bool = False  # a bug of this side has ended it
     depth: int = 1
     dispatcher: bool = True  # whether Kamailio would run this in evapi's dispatcher process
     route: str = ""  # title of the outermost block, for log lines

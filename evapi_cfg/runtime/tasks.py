@@ -77,6 +77,7 @@ class Tasks:
     # ---- bugs
 
     def crashed(self, run: Run, error: Exception) -> None:
+        run.crashed = True
         at, route = self._place_of(error.__traceback__)
         text = (
             f"a bug in evapi-cfg: {type(error).__name__}: {error} (this run of {run.route} ended, the server goes on)"

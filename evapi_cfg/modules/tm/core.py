@@ -360,6 +360,8 @@ class Tm:
         if transaction is None:
             return
         message = current_message(run)
+        if run.crashed and not run.outcome and transaction.status < 200:
+            self.kill(run, transaction, message, -1)  # nobody else will answer
         if not run.outcome or (message.method == "ACK" and not run.outcome & RELEASED):
             self._log(Level.WARNING, "the script has neither replied to nor released its transaction")
             self.release(run, transaction)
