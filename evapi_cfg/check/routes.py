@@ -8,14 +8,19 @@ from collections.abc import Iterator
 from evapi_cfg.check.context import Context
 from evapi_cfg.check.scope import Scope
 from evapi_cfg.check.types import is_constant
-from evapi_cfg.check.verdicts import FAILS_AT_START, REFUSED, SILENT
+from evapi_cfg.check.verdicts import FAILS_AT_START, LOGGED_AT_START, REFUSED, SILENT
 from evapi_cfg.diagnostics import codes
 from evapi_cfg.diagnostics.model import Diagnostic, Related
 from evapi_cfg.diagnostics.suggest import did_you_mean, near
 from evapi_cfg.source import Span
-from evapi_cfg.syntax.ast import RouteBlock, RouteKind, Text
+from evapi_cfg.syntax.ast import Expression, RouteBlock, RouteKind, String, Text
 from evapi_cfg.syntax.fold import fold
 
+_SET_BY = {
+    "t_on_failure": RouteKind.FAILURE,
+    "t_on_reply": RouteKind.ONREPLY,
+    "t_on_branch": RouteKind.BRANCH,
+}
 MAIN = "0"  # the name by which route() reaches request_route
 
 
@@ -32,6 +37,30 @@ def check(context: Context) -> Iterator[Diagnostic]:
             continue
         if fault is not None:
             yield fault
+    for setting, _ in context.index.calls:
+        kind = _SET_BY.get(setting.name)
+        if kind is not None and setting.args:
+            fault = _missing(setting.args[0], kind, scope)
+            if fault is not None:
+                yield fault
+
+
+def _missing(argument: Expression, kind: RouteKind, scope: Scope) -> Diagnostic | None:
+    """A diagnostic where t_on_failure and its like name a block that does not exist (tm.c: fixup_routes)."""
+    value = argument.text.value if isinstance(argument, String) else fold(argument) if is_constant(argument) else None
+    if value is None or value in ("", MAIN) or "$" in (name := str(value)):
+        return None
+    names = [
+        item.name
+        for item in scope.config.items
+        if isinstance(item, RouteBlock) and item.kind is kind and item.name is not None
+    ]
+    if name in names:
+        return None
+    help = did_you_mean(name, names, f"{kind.value}[{{}}]")
+    return Diagnostic(
+        codes.MISSING_ROUTE, f"there is no `{kind.value}[{name}]`", argument.span, help, (LOGGED_AT_START,)
+    )
 
 
 def undefined(name: str, span: Span, scope: Scope, verdict: str = FAILS_AT_START) -> Diagnostic | None:

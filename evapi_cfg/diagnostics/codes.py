@@ -74,6 +74,7 @@ BAD_CFGENGINE = Code("bad-cfgengine", ERROR, "no loaded module gives this config
 
 DUPLICATE_ROUTE = Code("duplicate-route", ERROR, "two route blocks of one kind have one name")
 UNDEFINED_ROUTE = Code("undefined-route", ERROR, "a route is called that is not defined")
+MISSING_ROUTE = Code("missing-route", WARNING, "a route that is to run later is not defined")
 UNKNOWN_EVENT_ROUTE = Code("unknown-event-route", WARNING, "no module runs an event_route of this name")
 
 # ---- check: functions ------------------------------------------------------------------------------------------
