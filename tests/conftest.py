@@ -12,12 +12,16 @@ from typing import Any
 
 import pytest
 import uvloop
+from hypothesis import settings
 
 from tests.conformance import run
 from tests.driven import Runner
 
 ROOT = Path(__file__).resolve().parent.parent
 START = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from evapi_cfg.cli import main; main()"
+
+settings.register_profile("untimed", deadline=None)  # the machine may be busy
+settings.load_profile("untimed")
 
 # Cases mostly wait for a server to be quiet, so more of them than processors can be under way.
 AT_A_TIME = 10

@@ -121,7 +121,7 @@ def test_both_ways_find_the_same(text: str) -> None:
     assert target is not None
     assert tag == (target.param("tag") or "")
     layouts = Layouts()
-    for _ in range(2):  # read line by line, and then by the layout that was remembered
+    for _ in range(12):  # read line by line, and then by the layout that was remembered
         read = layouts.read(message.text, message.headers_at)
         assert read is not None
         assert read == plain
@@ -171,6 +171,30 @@ def test_what_is_read_is_in_the_text(text: str) -> None:
         reply = build_reply(message, 404, "Not Found", "tag", "Server: x\r\n")
         again = Message(reply.replace(message.version, "SIP/2.0", 1))  # which may be SIP/2.0x, and is repeated
         assert (again.status, again.body_of("call-id")) == (404, message.body_of("call-id"))
+
+
+def head_of(*more: str) -> str:
+    return FIRST + "\r\n".join([*USUAL, *more]) + "\r\n\r\n"
+
+
+def test_layouts_that_come_once_are_not_remembered() -> None:
+    layouts = Layouts()
+    for number in range(3000):
+        text = head_of(f"X-{number}: a")
+        assert layouts.read(text, len(FIRST)) == plain_head(text, len(FIRST))
+    assert not layouts._known and len(layouts._counted) <= 1024
+
+
+def test_there_are_only_so_many_layouts() -> None:
+    layouts = Layouts()
+    for number in range(200):
+        text = head_of(f"X-{number}: a")
+        for _ in range(10):
+            assert layouts.read(text, len(FIRST)) == plain_head(text, len(FIRST))
+    assert (len(layouts._known), len(layouts._recent)) == (64, 4)
+    text = head_of("X-0: b")
+    assert layouts.read(text, len(FIRST)) == plain_head(text, len(FIRST))
+    assert layouts._recent[0] is layouts._known[tuple(line.partition(":")[0] for line in [*USUAL, "X-0: b"])]
 
 
 @given(MESSAGES)

@@ -30,8 +30,11 @@ _PLAIN_VIA, _PLAIN_FROM, _PLAIN_TO, _PLAIN_CSEQ, _PLAIN_LENGTH = (
     re.compile(rf"[^:]*:[ \t]*{body}") for body in _PLAIN.values()
 )
 _BODIES: Final = {kind: (body, re.compile(body).groups) for kind, body in _PLAIN.items()}
-_LAYOUTS: Final = 4  # heads of different kinds that are remembered
-_LONGEST: Final = 40  # lines of a head
+_RECENT: Final = 4  # layouts that are tried
+_KNOWN: Final = 64  # layouts that there may be
+_OFTEN: Final = 8  # times that one must have come
+_COUNTED: Final = 1024  # others of which that is known
+_LONGEST: Final = 40  # lines of a head: an expression with very many groups costs more than it saves
 _CSEQ: Final = re.compile(r"([^ \t\r\n]+)[ \t]+([^ \t\r\n]+)(?:[ \t]|(?:\r\n?|\n)[ \t])*")
 _LENGTH: Final = re.compile(r"([0-9]+)(?:[ \t]|\r?\n[ \t])*")
 _RETRY: Final = re.compile(r"[0-9]{1,10}(?=[ \t;\r\n(]|$)")
@@ -41,44 +44,63 @@ PlainHead: TypeAlias = tuple[tuple[str, ...], tuple[str, ...], int, Via, tuple[s
 
 class Layouts:
     """Remembers which headers messages have, in which order: those of one sender hardly ever change, and one expression
-    for all of its lines reads them in half the time. What does not fit is read line by line, and remembered in turn."""
+    for all of its lines reads them in half the time. What fits none that was used lately is read line by line.
+
+    Making an expression costs as much as reading a few hundred messages. So it is made for what comes often, and not
+    for more than so many: who sends whatever there is costs nobody anything.
+    """
 
     def __init__(self) -> None:
-        self._known: list[_Layout] = []
+        self._recent: list[_Layout] = []
+        self._known: dict[tuple[str, ...], _Layout] = {}  # by the names as they are written
+        self._counted: dict[tuple[str, ...], int] = {}  # how often others have come
 
     def read(self, text: str, at: int) -> PlainHead | None:
         """As `plain_head`."""
-        known = self._known
-        for layout in known:
+        recent = self._recent
+        for layout in recent:
             found = layout.match(text, at)
             if found is not None:
-                if layout is not known[0]:
-                    known.remove(layout)
-                    known.insert(0, layout)
+                if layout is not recent[0]:
+                    recent.remove(layout)
+                    recent.insert(0, layout)
                 via = plain_via(found, layout.via)
                 cseq = found[layout.cseq], found[layout.cseq + 1]
                 tag = found[layout.to + 2]
                 return found.group(*layout.lines), layout.kinds, found.end() - 2, via, cseq, tag[4:] if tag else ""
         plain = plain_head(text, at)
-        # An expression with very many groups costs more than it saves.
-        if plain is not None and len(plain[0]) <= _LONGEST:
-            known.insert(0, _Layout(plain[0], plain[1]))
-            del known[_LAYOUTS:]
+        if plain is not None:
+            self._remember(plain[0], plain[1])
         return plain
+
+    def _remember(self, lines: tuple[str, ...], kinds: tuple[str, ...]) -> None:
+        names = tuple(line.partition(":")[0] for line in lines)
+        layout = self._known.get(names)
+        if layout is None:
+            if len(self._known) >= _KNOWN or len(lines) > _LONGEST:
+                return
+            count = self._counted.pop(names, 0) + 1
+            if count < _OFTEN:
+                if len(self._counted) >= _COUNTED:
+                    self._counted.clear()
+                self._counted[names] = count
+                return
+            layout = self._known[names] = _Layout(names, kinds)
+        self._recent.insert(0, layout)
+        del self._recent[_RECENT:]
 
 
 class _Layout:
     """Header names in an order, as an expression for whole heads. It takes nothing that `plain_head` would not."""
 
-    def __init__(self, lines: Sequence[str], kinds: Sequence[str]) -> None:
-        self.kinds = tuple(kinds)
+    def __init__(self, names: tuple[str, ...], kinds: tuple[str, ...]) -> None:
+        self.kinds = kinds
         numbers, pattern = [], []
         begins: dict[str, int] = {}
         group = 1
-        for line, kind in zip(lines, kinds, strict=True):
+        for name, kind in zip(names, kinds, strict=True):
             body, groups = _BODIES.get(kind, (r"[^\r\n]*+", 0))
-            name = re.escape(line.partition(":")[0])
-            pattern.append(rf"({name}:[ \t]*+{body})\r\n")
+            pattern.append(rf"({re.escape(name)}:[ \t]*+{body})\r\n")
             numbers.append(group)
             begins.setdefault(kind, group + 1)
             group += 1 + groups
