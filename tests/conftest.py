@@ -24,7 +24,7 @@ settings.register_profile("untimed", deadline=None)  # the machine may be busy
 settings.load_profile("untimed")
 
 # Cases mostly wait for a server to be quiet, so more of them than processors can be under way.
-AT_A_TIME = 10
+AT_A_TIME = 8
 A_FEW = 12
 
 
