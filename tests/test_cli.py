@@ -124,7 +124,9 @@ def test_bad_usage(evapi_cfg: Command, arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_shell_completion(evapi_cfg: Command, shell: str) -> None:
+def test_shell_completion(evapi_cfg: Command, monkeypatch: pytest.MonkeyPatch, shell: str) -> None:
+    # Else typer looks for the shell that the tests run in, which may be none at all.
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
     done = evapi_cfg("--show-completion", shell)
     assert done.status == 0
     assert "evapi-cfg" in done.out
