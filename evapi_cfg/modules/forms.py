@@ -96,9 +96,12 @@ def plain(
     attribute: str | None = None,
     nullable: bool = True,
     takes_text: bool = False,
+    text: Callable[[Run], str] | None = None,
 ) -> PseudoVariable:
     """`$name` alone."""
-    variable = Variable(get, set, attribute=attribute, nullable=nullable, number=number, takes_text=takes_text)
+    variable = Variable(
+        get, set, attribute=attribute, nullable=nullable, number=number, takes_text=takes_text, text=text
+    )  # fmt: skip
 
     def make(pvar: PVar, resolver: Resolver) -> Variable:
         refuse_inner(pvar)

@@ -14,9 +14,10 @@ from evapi_cfg.modules.routes import Routes
 from evapi_cfg.modules.sl import send_stateless
 from evapi_cfg.modules.spec import Arg, Function, ModuleSpec, Param
 from evapi_cfg.sip.contact import parse_contacts
+from evapi_cfg.sip.head import cseq_words
 from evapi_cfg.sip.headers import BLANK
 from evapi_cfg.sip.message import NO_REPLY, Message
-from evapi_cfg.sip.soundness import cseq_words, sound
+from evapi_cfg.sip.soundness import sound
 from evapi_cfg.sip.uri import UDP, parse_uri, split_quoted
 from evapi_cfg.source import show
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from evapi_cfg.modules.context import Getter, Level, Run
 from evapi_cfg.modules.core_message import current_message
-from evapi_cfg.modules.forms import closed, named, plain, refuse_index, refuse_inner
+from evapi_cfg.modules.forms import closed, named, plain
 from evapi_cfg.modules.routes import Routes
 from evapi_cfg.modules.spec import Arg, Function, ModuleSpec, NameRefused, Param, PseudoVariable, Resolver, Variable
 from evapi_cfg.modules.tm.core import NO_TRANSACTION, Tm, tm_of
@@ -15,7 +15,7 @@ from evapi_cfg.modules.tm.suspend import resume, suspend
 from evapi_cfg.sip.message import Message
 from evapi_cfg.sip.reply import reason_of
 from evapi_cfg.sip.transaction import Transaction
-from evapi_cfg.syntax.ast import PVar, Text
+from evapi_cfg.syntax.ast import Text
 from evapi_cfg.values import Value
 
 _MAX_FLAG: Final = 31
@@ -278,17 +278,6 @@ def _printed_or_nothing(get: Getter) -> Callable[[Run], str]:
     return text
 
 
-def _failing(name: str, get: Getter) -> PseudoVariable:
-    variable = Variable(get, text=_printed_or_nothing(get))
-
-    def make(pvar: PVar, resolver: Resolver) -> Variable:
-        refuse_inner(pvar)
-        refuse_index(pvar)
-        return variable
-
-    return PseudoVariable(name, make)
-
-
 _T: Final = {
     "id_index": Variable(_index),
     "id_label": Variable(_label),
@@ -332,8 +321,8 @@ MODULE = ModuleSpec(
         closed("T_branch", _T_BRANCH),
         plain("T_branch_idx", _branch_index),
         plain("T_reply_code", _reply_code),
-        _failing("T_reply_reason", _reply_reason),
-        _failing("T_reply_last", _reply_last),
+        plain("T_reply_reason", _reply_reason, text=_printed_or_nothing(_reply_reason)),
+        plain("T_reply_last", _reply_last, text=_printed_or_nothing(_reply_last)),
         plain("T_reply_ruid", _reply_ruid),
         _in_message("T_inv", _of_cancel),
         _in_message("T_req", _of_nothing),

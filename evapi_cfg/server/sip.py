@@ -179,7 +179,8 @@ class TcpConnection(asyncio.Protocol):
         self._sip.left(self)
 
     def stop_reading(self) -> None:
-        self._transport.pause_reading()
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
 
     def close(self) -> None:
         self._transport.close()

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from evapi_cfg.sip.head import cseq_words
 from evapi_cfg.sip.message import Message
-
-__all__ = ["cseq_words", "sound"]
 
 
 def sound(message: Message, wanted: Collection[str] = ()) -> bool:

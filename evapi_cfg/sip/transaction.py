@@ -111,8 +111,9 @@ class Transaction:
 class TransactionTable:
     """All transactions there are.
 
-    What RFC 3261 compares is one key, so that a sender of very many alike requests costs nobody anything. Only requests
-    of RFC 2543, ACKs of a 200 and calls by name are looked for among the latest of one Call-ID and CSeq number.
+    They are found by Call-ID and CSeq number, and where several have these in common by all that RFC 3261 compares, so
+    that a sender of very many alike requests costs nobody anything. Only requests of RFC 2543, ACKs of a 200 and calls
+    by name are looked for among the latest of one Call-ID and CSeq number.
     """
 
     def __init__(self, first_label: int) -> None:
@@ -238,7 +239,7 @@ def _is_modern(via: Via) -> bool:
 
 
 def _sender(call: str, method: str, via: Via) -> str:
-    """All of that in one text."""
+    """What RFC 3261 17.2.3 compares, in one text."""
     return f"{call}\n{method} {via.branch} {via.host} {via.port or _usual_port(via)} {via.transport}"
 
 

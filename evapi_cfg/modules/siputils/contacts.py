@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from evapi_cfg.modules.context import Level, Run
@@ -98,34 +98,29 @@ def _decoded(uri: str, separator: str) -> str | int:
     return f"{scheme}:{name}{address}{port}{transport}{host[end:]}"
 
 
-def _encode_contact(run: Run, prefix: str, address: str) -> int:
+def _rewrite(run: Run, change: Callable[[str], str | int], done: str) -> int:
+    """Puts another URI in the place of each of the first Contact header; a number is the code of what cannot be."""
     message = current_message(run)
     places = _first_header(run, message)
     if isinstance(places, int):
         return places
-    separator = state_of(run).separator
     for uri, at in places:
-        new = _encoded(uri, prefix, address, separator)
+        new = change(uri)
         if isinstance(new, int):
-            run.log(Level.ERROR, NAME, f"the contact cannot be encoded: {show(uri)!r}")
+            run.log(Level.ERROR, NAME, f"the contact cannot be {done}: {show(uri)!r}")
             return new
         message.edit(at, len(uri), new)
     return 1
+
+
+def _encode_contact(run: Run, prefix: str, address: str) -> int:
+    separator = state_of(run).separator
+    return _rewrite(run, lambda uri: _encoded(uri, prefix, address, separator), "encoded")
 
 
 def _decode_contact_header(run: Run) -> int:
-    message = current_message(run)
-    places = _first_header(run, message)
-    if isinstance(places, int):
-        return places
     separator = state_of(run).separator
-    for uri, at in places:
-        new = _decoded(uri, separator)
-        if isinstance(new, int):
-            run.log(Level.ERROR, NAME, f"the contact cannot be decoded: {show(uri)!r}")
-            return new
-        message.edit(at, len(uri), new)
-    return 1
+    return _rewrite(run, lambda uri: _decoded(uri, separator), "decoded")
 
 
 def _decode_contact(run: Run) -> int:
