@@ -61,7 +61,8 @@ def test_first_conversation_of_the_readme(command: str, tmp_path: Path) -> None:
     shown = PYTHON.search(README)
     assert shown, "the README shows no conversation in Python"
     cfg = (ROOT / "samples" / "echo.cfg").read_text()
-    server = run.Server("evapi-cfg", command, cfg.replace("127.0.0.1:8448", "127.0.0.1:@PORT@"), tmp_path)
+    cfg = cfg.replace("127.0.0.1:8448", "127.0.0.1:@PORT@").replace(":5060", ":@SIPPORT@")
+    server = run.Server("evapi-cfg", command, cfg, tmp_path)
     try:
         code = shown["code"].replace("8448", str(server.port))
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
