@@ -13,12 +13,12 @@ from functools import lru_cache
 from typing import Final
 
 from evapi_cfg.modules.context import Level, Run, World
+from evapi_cfg.modules.json_type import Json
 from evapi_cfg.modules.pv.functions import set_variable
 from evapi_cfg.modules.spec import Arg, FixupError, Function, ModuleSpec, Variable
 from evapi_cfg.source import show, store
 from evapi_cfg.values import Value
 
-Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 _INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
 _LONG_MIN, _LONG_MAX = -(2**63), 2**63 - 1
 _MISSING: Final = object()

@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 from evapi_cfg.modules.context import Getter, Run, Setter, World
 from evapi_cfg.modules.routes import Routes as Routes
+from evapi_cfg.modules.rpc import RpcCommand
 from evapi_cfg.source import Span
 from evapi_cfg.syntax.ast import PVar, Text
 from evapi_cfg.values import Value
@@ -231,9 +232,26 @@ class Transformation:
 
 
 @dataclass(frozen=True, slots=True)
+class KemiFunction:
+    """`KSR.<room>.<name>` of scripts in Python and Lua; `KSR.<name>` where the room is "" (core/kemi.h: sr_kemi_t).
+
+    `call` gets the run, then what the script gives, each of its kind in `params`: an int, or a str with one character
+    per byte. What it gives back is what the script gets: an int, a bool, a str of the same form, or None.
+    `room` None: the module's own name. `at` True: the function also gets `at=Span`, as a `Function` does.
+    """
+
+    name: str
+    call: Callable[..., Value | bool]
+    params: tuple[type[int] | type[str], ...] = ()
+    room: str | None = None
+    at: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ModuleSpec:
     """A module. `init` runs once when a program is loaded and gives the module's state (`World.state[name]`).
 
+    `start` is called once when the server begins to work, before event_route[core:worker-one-init].
     `before_request` is called with the run of each SIP request before request_route, and gives False where the request
     goes no further; `after_request` when the run is over (core/script_cb.h: PRE_SCRIPT_CB, POST_SCRIPT_CB). `end` is
     called once, before the sockets are closed.
@@ -246,7 +264,10 @@ class ModuleSpec:
     transformations: tuple[Transformation, ...] = ()
     selects: tuple[Select, ...] = ()
     event_routes: tuple[EventRoute, ...] = ()
+    kemi: tuple[KemiFunction, ...] = ()
+    rpc: tuple[RpcCommand, ...] = ()
     init: Callable[[World], object] | None = None
+    start: Callable[[World], None] | None = None
     before_request: Callable[[Run], bool] | None = None
     after_request: Callable[[Run], None] | None = None
     end: Callable[[World], None] | None = None

@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import cast
 
-from evapi_cfg.compile.program import Program, Route
-from evapi_cfg.modules import evapi
+from evapi_cfg.compile.program import Program, Route, loaded_modules
+from evapi_cfg.modules import by_name, evapi
 from evapi_cfg.modules.context import Level, Run, ScriptOver, World
 from evapi_cfg.protocol.bare import BareDecoder
 from evapi_cfg.protocol.netstring import FaultKind, NetstringDecoder
@@ -78,10 +78,16 @@ class Engine:
         return not self._in_work and not self._ready and not self._tasks.waiting
 
     def start(self) -> None:
-        """Runs event_route[core:worker-one-init], once, before any client is there. A second call does nothing."""
+        """The modules begin their work and event_route[core:worker-one-init] runs, once, before any client is there.
+        A second call does nothing."""
+        if self._started:
+            return
+        self._started = True
+        for module in loaded_modules(self.program.config, by_name):
+            if module.start is not None:
+                module.start(self.world)
         route = self.program.events.get(WORKER_ONE_INIT)
-        if route is not None and not self._started:
-            self._started = True
+        if route is not None:
             run = _run_class(self._title(WORKER_ONE_INIT), False, self.world, self.world.request_vars)(None, None)
             self._begin(route, run, None)
 
