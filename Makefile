@@ -2,6 +2,7 @@
 # make test   linters, types, import contracts, tests
 # make bench  the same load on an installed Kamailio and on evapi-cfg
 # make load   many parked SIP requests; needs sipp
+# make clients  brings npm's netstring-stream, for its test; needs npm
 #
 # Needs only make and Python 3.11 or later; everything else is installed into .venv, once.
 
@@ -16,7 +17,7 @@ FIND_PYTHON = for p in $(PYTHON) python3.13 python3.12 python3.11 python3 python
 	  fi; \
 	done
 
-.PHONY: run test lint bench load setup clean
+.PHONY: run test lint bench load clients setup clean
 
 run: $(READY)
 	$(BIN)/evapi-cfg run --no-sip samples/echo.cfg
@@ -35,6 +36,9 @@ bench: $(READY)
 
 load: $(READY)
 	for workload in options invite restart park; do $(BIN)/python tests/load/load.py $$workload || exit 1; done
+
+clients:
+	npm install --silent --no-save --no-package-lock --no-audit --no-fund --prefix build/clients netstring-stream@1.0.1
 
 setup: $(READY)
 
