@@ -16,6 +16,15 @@ from evapi_cfg.syntax.parse import SourceError
 from tests.check.samples import Expectation, Sample, samples
 
 SAMPLES = samples()
+FOLDER = Path(evapi_cfg.check.__file__).parent
+
+
+def _used(folder: Path, pattern: str) -> set[str]:
+    text = "".join(path.read_text("utf-8") for path in folder.glob(pattern))
+    return {getattr(codes, name).name for name in re.findall(r"\bcodes\.([A-Z_]+)", text)}
+
+
+SENSE = _used(FOLDER / "sense", "*.py")  # looked at in the samples that are about it: most others make no sense
 
 
 def _fits(expected: Expectation, found: Diagnostic) -> bool:
@@ -40,6 +49,8 @@ def _line(found: Diagnostic) -> str:
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
 def test_sample(sample: Sample) -> None:
     left = list(check_text(store(sample.text), "sample.cfg").diagnostics)
+    if not sample.name.startswith("sense"):
+        left = [found for found in left if found.code.name not in SENSE]
     missing = []
     for expected in sample.expected:
         found = next((d for d in left if _fits(expected, d)), None)
@@ -53,10 +64,8 @@ def test_sample(sample: Sample) -> None:
 
 
 def test_every_code_of_the_checker_fires_in_a_sample() -> None:
-    folder = Path(evapi_cfg.check.__file__).parent
-    used = {name for path in folder.glob("*.py") for name in re.findall(r"\bcodes\.([A-Z_]+)", path.read_text("utf-8"))}
     fired = {expected.code for sample in SAMPLES for expected in sample.expected}
-    assert {getattr(codes, name).name for name in used} - fired == set()
+    assert _used(FOLDER, "**/*.py") - fired == set()
 
 
 def test_each_diagnostic_can_be_shown_and_says_what_kamailio_does() -> None:
@@ -70,7 +79,9 @@ def test_each_diagnostic_can_be_shown_and_says_what_kamailio_does() -> None:
 def test_places_in_included_files(tmp_path: Path) -> None:
     (tmp_path / "part.cfg").write_text("route[B] {\n  nosuch();\n}\n")
     main = tmp_path / "main.cfg"
-    main.write_text('#!KAMAILIO\nrequest_route { exit; }\ninclude_file "part.cfg"\nroute[A] { nosuch2(); }\n')
+    main.write_text(
+        '#!KAMAILIO\nrequest_route { route(A); route(B); }\ninclude_file "part.cfg"\nroute[A] { nosuch2(); }\n'
+    )
     report = check_file(str(main))
     assert [(Path(d.span.file.name).name, d.span.file.line_number(d.span.start)) for d in report.diagnostics] == [
         ("main.cfg", 4),

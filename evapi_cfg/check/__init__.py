@@ -1,7 +1,7 @@
 """The checker: passes over a configuration, each of which returns what is wrong in its own field.
 
-`check` runs them all. The set of passes is the tuple `PASSES`; their order does not matter, the diagnostics are sorted
-by their place.
+`check` runs them all. The set of passes is the tuples `PASSES` and `sense.PASSES`; their order does not matter, the
+diagnostics are sorted by their place.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from evapi_cfg.check import (
     regexes,
     routes,
     selects,
+    sense,
     switches,
     types,
     uses,
@@ -46,14 +47,28 @@ PASSES: tuple[Pass, ...] = (
 )
 
 
-def check(config: Config, specs: Mapping[str, ModuleSpec], catalog: Catalog) -> list[Diagnostic]:
+def check(config: Config, specs: Mapping[str, ModuleSpec], catalog: Catalog, *, whole: bool = True) -> list[Diagnostic]:
     """What is wrong with a parsed configuration, in the order of its files and lines.
 
-    `specs`: the modules that run here, by name. `catalog`: what Kamailio's modules export.
+    `specs`: the modules that run here, by name. `catalog`: what Kamailio's modules export. `whole`: all of it could be
+    read.
     """
     context = Context(config, specs, catalog)
-    found = in_order((diagnostic for run in PASSES for diagnostic in run(context)), config)
-    return _once_per_module(found)
+    passes = (*PASSES, *sense.PASSES) if whole else PASSES
+    found = in_order((diagnostic for run in passes for diagnostic in run(context)), config)
+    return _once_per_module(_without_consequences(found))
+
+
+def _without_consequences(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
+    """Nothing runs a route because its name is misspelt where it is called: that is one fault."""
+    helps = [found.help for found in diagnostics if found.code in (codes.UNDEFINED_ROUTE, codes.MISSING_ROUTE)]
+    if not helps:
+        return diagnostics
+    return [
+        found
+        for found in diagnostics
+        if found.code is not codes.UNUSED_ROUTE or not any(f"[{found.span.text}]" in help for help in helps)
+    ]
 
 
 def _once_per_module(diagnostics: list[Diagnostic]) -> list[Diagnostic]:

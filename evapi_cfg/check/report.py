@@ -46,7 +46,8 @@ def check_text(
 
 
 def _report(parsed: Parsed, version: str) -> Report:
-    found = check(parsed.config, by_name, Catalog(version))
+    whole = all(item.severity is not Severity.ERROR for item in parsed.diagnostics)
+    found = check(parsed.config, by_name, Catalog(version), whole=whole)
     # What the parser could not read is no second fault because the checker does not know it either.
     unread = {(item.span.file, item.span.start) for item in parsed.diagnostics if item.severity is Severity.ERROR}
     rest = [item for item in found if (item.span.file, item.span.start) not in unread]

@@ -77,6 +77,16 @@ UNDEFINED_ROUTE = Code("undefined-route", ERROR, "a route is called that is not 
 MISSING_ROUTE = Code("missing-route", WARNING, "a route that is to run later is not defined")
 UNKNOWN_EVENT_ROUTE = Code("unknown-event-route", WARNING, "no module runs an event_route of this name")
 
+# ---- check: sense ----------------------------------------------------------------------------------------------
+
+UNUSED_ROUTE = Code("unused-route", WARNING, "a route block that nothing runs")
+RECURSIVE_ROUTE = Code("recursive-route", WARNING, "a route calls itself, directly or through others")
+UNREACHABLE_CODE = Code("unreachable-code", WARNING, "a statement stands behind one that always ends the block")
+CASE_FALLS_THROUGH = Code("case-falls-through", WARNING, "a case without `break` runs into the next one")
+STRAY_BREAK = Code("stray-break", WARNING, "`break` stands in no loop and no switch")
+CONSTANT_CONDITION = Code("constant-condition", WARNING, "a condition is always true or always false")
+ASSIGNED_CONDITION = Code("assigned-condition", WARNING, "a condition assigns where a comparison is meant")
+
 # ---- check: functions ------------------------------------------------------------------------------------------
 
 UNKNOWN_FUNCTION = Code("unknown-function", ERROR, "no module has a function of this name")

@@ -1,0 +1,1 @@
+"""A package, since others put one of this name beside theirs."""

@@ -1,0 +1,100 @@
+"""Ordinary mistakes, one at a time: each is found, at its exact place, and said once."""
+
+from __future__ import annotations
+
+import pytest
+
+from evapi_cfg.check.report import check_text
+from evapi_cfg.diagnostics.model import Diagnostic
+from evapi_cfg.source import show, store
+from tests.check.faults import BASE, Fault, faults
+
+# What is not found yet, or not as it should be. This is the one place that names it.
+LATER = {
+    "names: a module's name misspelt",
+    "names: tmx without tm in front of it",
+    "names: a table without its arrow",
+    "names: an attribute of a table misspelt",
+    "names: a timer that is not there",
+    "names: a timer's route that is not there",
+    "names: an output argument that cannot be written",
+    "names: a transformation misspelt",
+    "names: a transformation's class misspelt",
+    "names: a transformation without its parameter",
+    "names: a transformation inside a string",
+    "names: a transformation of a module that is not loaded",
+    "names: a select misspelt",
+    "names: a table that is not there",
+    "names: a flag's name that is not declared",
+    "names: a log level that is none",
+    "routes: async and then on",
+    "routes: async behind a final reply",
+    "routes: a transaction's number as a text",
+    "routes: a tag that nobody has",
+    "routes: tags are used and none is set",
+    "sense: a number compared with a text",
+    "sense: a variable that is set nowhere",
+    "sense: a shared variable that is set nowhere",
+    "sense: an AVP that is set nowhere",
+    "sense: a define that nobody uses",
+    "sense: open to the whole network",
+    "sense: messages out of order",
+    "sense: a frame that no client of Kamailio's can read as JSON",
+    "sense: a quote is missing in a JSON text",
+    "sense: a comma too many in a JSON text",
+    "sense: a caller's text goes into JSON as it is",
+    "sense: a User-Agent goes into JSON as it is",
+    "sense: the field's quotes are still there",
+    "sense: the field is used, whether it was there or not",
+    "sense: a newline at the end, and framing is left to chance",
+    "sense: \\d is no digit",
+    "sense: a lazy quantifier",
+    "sense: a plus at the start",
+    "sense: an operator that is not there",
+    "sense: a percent sign for mod",
+    "sense: an increment as in C",
+    "sense: two strings in a row are one",
+    "sense: single quotes take everything as it is",
+    "sense: typographic quotes",
+    "sense: typographic quotes inside a JSON text",
+    "sense: a character that turns the text around",
+    "sense: a NUL",
+    "sense: a byte-order mark",
+    "sense: a line end of Windows",
+    "sense: a word that listen does not know",
+    "sense: a listen word misspelt",
+    "syntax: a brace too many",
+    "syntax: a quote inside a string is not escaped",
+    "syntax: a variable is not closed",
+    "syntax: not equal as in SQL",
+    "syntax: not without its operand",
+    "syntax: a route without its name's bracket",
+    "syntax: route with parentheses as a block",
+    "syntax: loadmodule without a name",
+    "syntax: a nested route block",
+    "syntax: a conflict marker of a version control",
+}
+ALL = faults()
+FAULTS = [fault for fault in ALL if fault.name not in LATER]
+
+
+def found_in(fault: Fault) -> tuple[Diagnostic, ...]:
+    return check_text(store(fault.text), "fault.cfg").diagnostics
+
+
+def test_the_file_without_a_fault() -> None:
+    assert check_text(store(BASE), "base.cfg").diagnostics == ()
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_fault(fault: Fault) -> None:
+    shown = []
+    for found in found_in(fault):
+        start, end = (found.span.file.position(at) for at in (found.span.start, found.span.end))
+        shown.append((found.severity.value, found.code.name, start.line, (start.column, end.column)))
+        assert fault.hint in show(found.message) or fault.hint in show(found.help), f"{found.message}: {found.help}"
+    assert shown == [(fault.severity, fault.code, fault.line, fault.columns)]
+
+
+def test_later_faults_are_there() -> None:
+    assert {fault.name for fault in ALL} >= LATER
