@@ -26,7 +26,7 @@ from evapi_cfg.check import (
 )
 from evapi_cfg.check.context import Context
 from evapi_cfg.diagnostics import codes
-from evapi_cfg.diagnostics.model import Diagnostic
+from evapi_cfg.diagnostics.model import Diagnostic, Severity
 from evapi_cfg.modules.spec import ModuleSpec
 from evapi_cfg.source import SourceFile
 from evapi_cfg.syntax.ast import Config
@@ -54,9 +54,13 @@ def check(config: Config, specs: Mapping[str, ModuleSpec], catalog: Catalog, *, 
     read.
     """
     context = Context(config, specs, catalog)
-    passes = (*PASSES, *sense.PASSES) if whole else PASSES
-    found = in_order((diagnostic for run in passes for diagnostic in run(context)), config)
-    return _once_per_module(_without_consequences(found))
+    found = [diagnostic for run in PASSES for diagnostic in run(context)]
+    if whole:
+        known = {(fault.span.file, fault.span.start) for fault in found}
+        sound = all(fault.severity is not Severity.ERROR for fault in found)
+        for look in (*sense.PASSES, *sense.ABSENCES) if sound else sense.PASSES:
+            found += (fault for fault in look(context) if (fault.span.file, fault.span.start) not in known)
+    return _once_per_module(_without_consequences(in_order(found, config)))
 
 
 def _without_consequences(diagnostics: list[Diagnostic]) -> list[Diagnostic]:

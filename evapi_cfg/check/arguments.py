@@ -69,15 +69,18 @@ def check(context: Context) -> Iterator[Diagnostic]:
                 yield fault_
 
 
+def how_read(export: Export, number: int) -> Reading:
+    """How a function reads one of its arguments."""
+    spec = export.spec
+    if spec is not None and number < len(spec.args):
+        return _READINGS[spec.args[number]]
+    return reading(export.fixup, export.reads, number)
+
+
 def _faults(
     text: Text, argument: Expression, number: int, call: Call, export: Export, variables: Variables
 ) -> Iterator[Diagnostic]:
-    spec = export.spec
-    how = (
-        _READINGS[spec.args[number]]
-        if spec and number < len(spec.args)
-        else reading(export.fixup, export.reads, number)
-    )
+    how = how_read(export, number)
     if how is Reading.FORMAT:
         if "$" in text.value:
             yield from variables.format_faults(text)

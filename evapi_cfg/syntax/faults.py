@@ -127,7 +127,7 @@ def unclosed_comment(span: Span, depth: int) -> Diagnostic:
 def dropped(span: Span, characters: str) -> Diagnostic:
     if characters.startswith("\xef\xbb\xbf"):
         return Diagnostic(
-            codes.DROPPED_CHARACTER,
+            codes.BYTE_ORDER_MARK,
             "the file starts with a byte-order mark",
             span,
             "save the file without one",

@@ -25,7 +25,12 @@ from evapi_cfg.syntax.tokens import Token
 
 NO_DEFINES: Final[Mapping[str, str | None]] = {}
 MAX_CLOSED_STRINGS: Final = 20  # each costs one more reading of the whole text
-DROPPING: Final = (codes.DROPPED_CHARACTER, codes.BAD_EVENT_NAME_CHARACTER, codes.COMMENT_IN_DEFINE)
+DROPPING: Final = (
+    codes.DROPPED_CHARACTER,
+    codes.BYTE_ORDER_MARK,
+    codes.BAD_EVENT_NAME_CHARACTER,
+    codes.COMMENT_IN_DEFINE,
+)
 EARLY_END: Final = (codes.SYNTAX_ERROR, codes.UNCLOSED_BLOCK, codes.UNCLOSED_PARENTHESIS)
 SWALLOWING: Final = (
     codes.UNCLOSED_COMMENT,

@@ -6,13 +6,38 @@ They run where a whole file could be read: what is left of a broken one tells no
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, TypeAlias
 
 from evapi_cfg.check.context import Context
-from evapi_cfg.check.sense import flow, reach
+from evapi_cfg.check.sense import (
+    characters,
+    comparisons,
+    events,
+    flow,
+    foreign_regexes,
+    json_texts,
+    names,
+    quotes,
+    reach,
+    tags,
+)
 from evapi_cfg.diagnostics.model import Diagnostic
 
-PASSES: Final[tuple[Callable[[Context], Iterable[Diagnostic]], ...]] = (
+_Pass: TypeAlias = Callable[[Context], Iterable[Diagnostic]]
+
+PASSES: Final[tuple[_Pass, ...]] = (
     flow.check,
-    reach.check,
+    reach.recursive,
+    comparisons.check,
+    events.check,
+    json_texts.check,
+    foreign_regexes.check,
+    quotes.check,
+    characters.check,
+)
+# They conclude from what is nowhere in the file. Where there are errors it may be there, and misspelt.
+ABSENCES: Final[tuple[_Pass, ...]] = (
+    reach.unused,
+    names.check,
+    tags.check,
 )

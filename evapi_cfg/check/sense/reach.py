@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from evapi_cfg.check.context import Context
+from evapi_cfg.check.routes import MAIN
 from evapi_cfg.check.verdicts import SILENT
 from evapi_cfg.diagnostics import codes
 from evapi_cfg.diagnostics.model import Diagnostic
@@ -18,12 +19,7 @@ _WORDS = re.compile(r"[A-Za-z0-9_:-]+")
 _BY_NAME = frozenset(("t_on_failure", "t_on_branch", "t_on_reply", "t_continue", "route_if_exists"))
 
 
-def check(context: Context) -> Iterator[Diagnostic]:
-    yield from _unused(context)
-    yield from _recursive(context)
-
-
-def _unused(context: Context) -> Iterator[Diagnostic]:
+def unused(context: Context) -> Iterator[Diagnostic]:
     if any(not isinstance(call.target, Text) and not isinstance(call.target, String) for call in _calls(context)):
         return  # a name that is put together may be any
     named: set[str] = {call.target.value for call in _calls(context) if isinstance(call.target, (Text, String))}
@@ -62,11 +58,11 @@ def _calls(context: Context) -> Iterator[RouteCall]:
 
 def _named_blocks(context: Context) -> Iterator[RouteBlock]:
     for site in context.index.sites:
-        if site.block.kind in _NAMED and site.block.name is not None and site.block.body:
+        if site.block.kind in _NAMED and site.block.name not in (None, MAIN) and site.block.body:
             yield site.block
 
 
-def _recursive(context: Context) -> Iterator[Diagnostic]:
+def recursive(context: Context) -> Iterator[Diagnostic]:
     """The call that closes a circle, once for each circle that is found."""
     graph: dict[str, list[tuple[str, RouteCall]]] = {}
     for call, site in context.index.route_calls:
