@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, NoReturn
 
 import typer
 
-from evapi_cfg import __version__
+from evapi_cfg import __version__, checking
+from evapi_cfg.catalog import TARGET
 from evapi_cfg.check.report import Report, check_file, check_text
 from evapi_cfg.source import store
 from evapi_cfg.syntax.parse import SourceError
@@ -29,6 +31,8 @@ app = typer.Typer(
                                              the same, at any free port
     evapi-cfg run -A WITH_DEBUG kamailio.cfg as kamailio -A: with a #!define
 
+    evapi-cfg -c -f FILE answers as kamailio -c does, for programs that call that.
+
     Exit status: 0 all is well, 1 the file has errors, 2 it could not be done, 3 the server cannot listen.
     """,
 )
@@ -38,6 +42,12 @@ class CheckFormat(StrEnum):
     full = "full"
     concise = "concise"
     json = "json"
+    jsonl = "jsonl"
+    github = "github"
+    gitlab = "gitlab"
+    sarif = "sarif"
+    junit = "junit"
+    kamailio = "kamailio"
 
 
 class LogForm(StrEnum):
@@ -57,7 +67,7 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def _defines(values: list[str]) -> dict[str, str | None]:
+def _defines(values: Sequence[str]) -> dict[str, str | None]:
     made: dict[str, str | None] = {}
     for value in values:
         name, equals, text = value.partition("=")
@@ -88,12 +98,13 @@ def main_options(
     pass
 
 
-def _report(path: str, defines: dict[str, str | None]) -> Report | None:
+def _report(path: str, define: Sequence[str], version: str = TARGET) -> Report | None:
     """What the checker finds; None where the file cannot be read, which is said here."""
+    defines = _defines(define)
     try:
         if path == "-":
-            return check_text(_standard_input(), "<stdin>", defines=defines)
-        return check_file(path, defines=defines)
+            return check_text(_standard_input(), "<stdin>", defines=defines, version=version)
+        return check_file(path, defines=defines, version=version)
     except SourceError as err:
         print(f"evapi-cfg: {err}", file=sys.stderr)
         return None
@@ -112,26 +123,29 @@ def check(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Configurations; - is standard input.")],
     define: Defines = [],  # noqa: B006
     format: Annotated[CheckFormat, typer.Option(help="How to print what was found.")] = CheckFormat.full,
+    target: Annotated[
+        str, typer.Option(metavar="VERSION", help="Whose functions and rules count: 5.6 to 6.2; otherwise 6.1.")
+    ] = "",
+    select: Annotated[
+        list[str], typer.Option(metavar="CODE", help="Only these; unused-* takes all that begin so.")
+    ] = [],  # noqa: B006
+    ignore: Annotated[list[str], typer.Option(metavar="CODE", help="Not these.")] = [],  # noqa: B006
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings count as well: --fail-on warning.")] = False,
+    fail_on: Annotated[str, typer.Option(metavar="LEVEL", help="Exit status 1 from: error, warning, never.")] = "",
 ) -> None:
-    """Says what is wrong with a kamailio.cfg: all errors, each with its place and a way out."""
-    from evapi_cfg.diagnostics import concise, full, json_format
+    """Says what is wrong with a kamailio.cfg: all errors, each with its place and a way out.
 
-    defines = _defines(define)
-    reports = [_report(path, defines) for path in files]
-    found = [diagnostic for report in reports if report for diagnostic in report.diagnostics]
-    match format:
-        case CheckFormat.full:
-            text = full.render(found, colour=_coloured())
-        case CheckFormat.concise:
-            text = concise.render(found)
-        case CheckFormat.json:
-            text = json_format.render(found)
-    if None in reports and not any(reports):
-        raise typer.Exit(2)
-    _print(text)
-    if None in reports:
-        raise typer.Exit(2)
-    raise typer.Exit(1 if any(report.errors for report in reports if report) else 0)
+    A file .evapi-cfg.toml beside it can hold target, select, ignore, fail-on, defines and levels; a comment
+    # evapi-cfg: ignore[CODE] in it takes back what is said about its line.
+    """
+    wishes = checking.Wishes(target, tuple(select), tuple(ignore), "warning" if strict else fail_on)
+    try:
+        outcome = checking.check(files, _report, define, wishes)
+    except checking.BadWish as err:
+        _fail(str(err))
+    if outcome.read:
+        _print(checking.rendered(outcome, format.value, _coloured()))
+    raise typer.Exit(outcome.status)
 
 
 @app.command()
@@ -157,9 +171,9 @@ def run(
     _within("--max-queue", max_queue, 1, 1 << 40)
     _within("--max-frame", max_frame, 4, (1 << 31) - 1)
     _within("--drain", drain, 0, 86400)
-    defines = _defines(define)
+    _defines(define)
     status = service.run(
-        lambda: _report(file, defines),
+        lambda: _report(file, define),
         service.Options(
             strict=strict,
             params=tuple(_params(set_)),
@@ -201,9 +215,41 @@ def _forget_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
+_KAMAILIO_VALUES = "fLAmMlTbtugwnNYPGOWsvaxX"  # flags of Kamailio that take a value
+
+
+def _as_kamailio(arguments: list[str]) -> tuple[str, list[str]] | None:
+    """The file and the defines of `-c -f FILE`, as programs call `kamailio -c`; None for any other command line. What
+    else such a call says is about a server, and passed over."""
+    file, defines, checks = "", [], False
+    rest = iter(arguments)
+    for argument in rest:
+        if not argument.startswith("-") or argument.startswith("--"):
+            return None
+        for at, flag in enumerate(argument[1:], 2):
+            checks = checks or flag == "c"
+            if flag in _KAMAILIO_VALUES:
+                value = argument[at:] or next(rest, "")
+                file = value if flag == "f" else file
+                if flag == "A":
+                    defines.append(value)
+                break
+    return (file, defines) if file and checks else None
+
+
+def _check_as_kamailio(file: str, defines: list[str]) -> NoReturn:
+    """Answers in Kamailio's words, on standard error, with its exit status."""
+    outcome = checking.check([file], _report, defines, checking.Wishes())
+    print(checking.rendered(outcome, "kamailio", False), end="", file=sys.stderr)
+    raise SystemExit(0 if outcome.status == checking.FINE else 255)
+
+
 def main() -> None:
     """The console script."""
+    called = _as_kamailio(sys.argv[1:])
     try:
+        if called is not None:
+            _check_as_kamailio(*called)
         app()
     except BrokenPipeError:
         # The reader of a pipe has gone, as with `| head`: not worth a word.

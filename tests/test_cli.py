@@ -475,3 +475,20 @@ def test_check_does_not_load_the_server() -> None:
     loaded = done.stdout.splitlines()[-1].split()
     assert "evapi_cfg.check" in loaded
     assert not {"asyncio", "uvloop", "rich", "evapi_cfg.server", "evapi_cfg.compile"} & set(loaded)
+
+
+@pytest.mark.parametrize(
+    ("flags", "cfg", "status", "last"),
+    [
+        (["-c", "-f"], GOOD, 0, "config file ok, exiting..."),
+        (["-E", "-e", "-L", "/usr/lib/modules", "-A", "X=1", "-cf"], GOOD, 0, "config file ok, exiting..."),
+        (["-c", "-f"], WARNED, 0, "config file ok, exiting..."),
+        (["-c", "-f"], BAD, 255, "ERROR: bad config file (1 errors)"),
+    ],
+)
+def test_in_the_place_of_kamailio(flags: list[str], cfg: str, status: int, last: str, evapi_cfg: Command) -> None:
+    Path("my.cfg").write_text(cfg)
+    done = evapi_cfg(*flags, "my.cfg")
+    assert (done.status, done.out) == (status, "")
+    assert done.err.splitlines()[-1] == last
+    assert evapi_cfg("-c", "-f", "nosuch.cfg").status == 255

@@ -47,9 +47,7 @@ def test_the_diagnostic_is_what_check_prints(tmp_path: Path, monkeypatch: pytest
 
 def test_the_flags_are_those_of_the_command() -> None:
     (run,) = [command for command in command_line.registered_commands if command.callback.__name__ == "run"]  # type: ignore[union-attr]
-    (text,) = [text for kind, _name, text in BLOCKS if not kind and "evapi-cfg run FILE" in text] or [
-        README[README.index("evapi-cfg run FILE") : README.index("Exit status")]
-    ]
+    text = README[README.index("evapi-cfg run FILE") : README.index("evapi-cfg --help")]
     flags = set(re.findall(r"--[a-z][a-z-]+", text)) - {"--format", "--help", "--install-completion"}
     assert run.callback is not None
     named = {"set" if name == "set_" else name.replace("_", "-") for name in run.callback.__annotations__}

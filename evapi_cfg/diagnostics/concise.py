@@ -11,10 +11,12 @@ from evapi_cfg.source import show
 
 def render(diagnostics: Sequence[Diagnostic]) -> str:
     """All diagnostics and the summary, with a line end behind each line."""
-    lines = [
-        f"{clean(show(str(d.span)))}: {d.severity.value}[{d.code.name}] {clean(show(d.message))}" for d in diagnostics
-    ]
-    return "\n".join([*lines, summary(diagnostics)]) + "\n"
+    return "\n".join([*map(line, diagnostics), summary(diagnostics)]) + "\n"
+
+
+def line(found: Diagnostic) -> str:
+    """One diagnostic, without the line end."""
+    return f"{clean(show(str(found.span)))}: {found.severity.value}[{found.code.name}] {clean(show(found.message))}"
 
 
 def summary(diagnostics: Sequence[Diagnostic]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from json import dumps
+from typing import Any
 
 from evapi_cfg.diagnostics.model import Diagnostic, Severity
 from evapi_cfg.source import Span, show
@@ -14,25 +15,31 @@ def render(diagnostics: Sequence[Diagnostic]) -> str:
     errors = sum(d.severity is Severity.ERROR for d in diagnostics)
     document = {
         "version": 1,
-        "diagnostics": [
-            {
-                "code": d.code.name,
-                "severity": d.severity.value,
-                "message": show(d.message),
-                **_place(d.span),
-                "help": show(d.help),
-                "notes": [show(note) for note in d.notes],
-                "related": [{"message": show(r.message), **_place(r.span)} for r in d.related],
-            }
-            for d in diagnostics
-        ],
+        "diagnostics": [entry(d) for d in diagnostics],
         "errors": errors,
         "warnings": len(diagnostics) - errors,
     }
     return dumps(document, ensure_ascii=False) + "\n"
 
 
-def _place(span: Span) -> dict[str, str | int]:
+def entry(d: Diagnostic) -> dict[str, Any]:
+    """One diagnostic as a JSON object; `fix` is there only where a fix is."""
+    made: dict[str, Any] = {
+        "code": d.code.name,
+        "severity": d.severity.value,
+        "message": show(d.message),
+        **place(d.span),
+        "help": show(d.help),
+        "notes": [show(note) for note in d.notes],
+        "related": [{"message": show(r.message), **place(r.span)} for r in d.related],
+    }
+    if d.fix is not None:
+        made["fix"] = {"text": show(d.fix.text), **place(d.fix.span)}
+    return made
+
+
+def place(span: Span) -> dict[str, str | int]:
+    """File, line and column of a span's start, and of the character behind its end."""
     start, end = span.file.position(span.start), span.file.position(max(span.start, span.end))
     return {
         "file": show(span.file.name),
