@@ -162,18 +162,18 @@ def test_a_log_of_ones_own() -> None:
 
 def test_what_does_not_run_here_is_listed_and_gives_an_error_once() -> None:
     app = load_text(
-        'loadmodule "jansson"\n'
+        'loadmodule "ldap"\n'
         + HEAD
         + """event_route[evapi:message-received] {
-  $var(r) = jansson_set("string", "a", "$evapi(msg)", "$var(v)");
+  $var(r) = ldap_search("$evapi(msg)");
   evapi_relay("$var(r)");
 }
 """
     )
     [entry] = app.not_run
     assert (entry.use.name, entry.use.module, entry.use.span.file.line_number(entry.use.span.start)) == (
-        "jansson_set()",
-        "jansson",
+        "ldap_search()",
+        "ldap",
         8,
     )
     assert entry.blocks == ("event_route[evapi:message-received]",)

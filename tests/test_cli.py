@@ -22,11 +22,7 @@ HEAD = '#!KAMAILIO\nloadmodule "pv"\nloadmodule "xlog"\nloadmodule "evapi"\nrequ
 GOOD = HEAD + 'event_route[evapi:message-received] { evapi_relay("$evapi(msg)"); }\n'
 BAD = HEAD + 'event_route[evapi:message-received] {\n  evapi_rely("$evapi(msg)");\n}\n'
 WARNED = HEAD + "event_route[evapi:message-received] { route($var(x)); }\nroute[A] { exit; }\n#!ifdeff X\n"
-NOT_RUN = (
-    'loadmodule "jansson"\n'
-    + HEAD
-    + ('event_route[evapi:message-received] { jansson_set("string", "a", "$evapi(msg)", "$var(v)"); }\n')
-)
+NOT_RUN = 'loadmodule "ldap"\n' + HEAD + 'event_route[evapi:message-received] { ldap_search("$evapi(msg)"); }\n'
 ANY_PORT = ("--no-sip", "--set", "evapi.bind_addr=127.0.0.1:0")
 DEADLINE = 60
 
@@ -330,7 +326,7 @@ def test_run_where_it_cannot_listen(evapi_cfg: Command, tmp_path: Path, address:
 def test_what_does_not_run_here_is_listed_at_start(serve: Callable[..., Done]) -> None:
     done = serve(NOT_RUN)
     assert done.status == 0
-    for text in ("my.cfg:7:", "`jansson_set()` of module jansson", "event_route[evapi:message-received]"):
+    for text in ("my.cfg:7:", "`ldap_search()` of module ldap", "event_route[evapi:message-received]"):
         assert text in done.err
 
 
@@ -338,7 +334,7 @@ def test_strict_refuses_what_does_not_run_here(evapi_cfg: Command, tmp_path: Pat
     (tmp_path / "my.cfg").write_text(NOT_RUN)
     done = evapi_cfg("run", "--strict", *ANY_PORT, "my.cfg")
     assert done.status == 1
-    assert "jansson_set" in done.err
+    assert "ldap_search" in done.err
     assert "--strict: refused to start" in done.err
     assert "listening" not in done.err
 

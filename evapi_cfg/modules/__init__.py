@@ -10,6 +10,7 @@ from evapi_cfg.modules import (
     corex,
     evapi,
     jansson,
+    json,
     kex,
     maxfwd,
     pv,
@@ -41,5 +42,6 @@ MODULES: Final[tuple[ModuleSpec, ...]] = (
     kex.MODULE,
     evapi.MODULE,
     jansson.MODULE,
+    json.MODULE,
 )
 by_name: Final[dict[str, ModuleSpec]] = {module.name: module for module in MODULES}
