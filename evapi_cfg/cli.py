@@ -7,15 +7,18 @@ import re
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from evapi_cfg import __version__, checking
-from evapi_cfg.catalog import TARGET
-from evapi_cfg.check.report import Report, check_file, check_text
+from evapi_cfg import __version__
 from evapi_cfg.source import store
-from evapi_cfg.syntax.parse import SourceError
+
+# What a command needs it imports itself: `explain` has no use for a parser, nor `check` for a server.
+if TYPE_CHECKING:
+    from evapi_cfg.check.report import Report
+
+WIDTH, WIDEST = 80, 110  # columns of text that is wrapped: not on a terminal, and on a wide one
 
 app = typer.Typer(
     name="evapi-cfg",
@@ -30,10 +33,13 @@ app = typer.Typer(
     evapi-cfg run --set evapi.bind_addr=127.0.0.1:0 kamailio.cfg
                                              the same, at any free port
     evapi-cfg run -A WITH_DEBUG kamailio.cfg as kamailio -A: with a #!define
+    evapi-cfg explain unknown-function       what a code in the checker's brackets means
+    evapi-cfg explain evapi_relay '$evapi'   what a function, a variable, a modparam ... is
 
     evapi-cfg -c -f FILE answers as kamailio -c does, for programs that call that.
 
-    Exit status: 0 all is well, 1 the file has errors, 2 it could not be done, 3 the server cannot listen.
+    Exit status: 0 all is well, 1 the file has errors or there is nothing to explain, 2 it could not be done,
+    3 the server cannot listen.
     """,
 )
 
@@ -98,9 +104,14 @@ def main_options(
     pass
 
 
-def _report(path: str, define: Sequence[str], version: str = TARGET) -> Report | None:
+def _report(path: str, define: Sequence[str], version: str = "") -> Report | None:
     """What the checker finds; None where the file cannot be read, which is said here."""
+    from evapi_cfg.catalog import TARGET
+    from evapi_cfg.check.report import check_file, check_text
+    from evapi_cfg.syntax.parse import SourceError
+
     defines = _defines(define)
+    version = version or TARGET
     try:
         if path == "-":
             return check_text(_standard_input(), "<stdin>", defines=defines, version=version)
@@ -111,6 +122,8 @@ def _report(path: str, define: Sequence[str], version: str = TARGET) -> Report |
 
 
 def _standard_input() -> str:
+    from evapi_cfg.syntax.parse import SourceError
+
     try:
         return sys.stdin.buffer.read().decode("latin-1")
     except (AttributeError, OSError) as err:  # closed, or a directory
@@ -138,6 +151,8 @@ def check(
     A file .evapi-cfg.toml beside it can hold target, select, ignore, fail-on, defines and levels; a comment
     # evapi-cfg: ignore[CODE] in it takes back what is said about its line.
     """
+    from evapi_cfg import checking
+
     wishes = checking.Wishes(target, tuple(select), tuple(ignore), "warning" if strict else fail_on)
     try:
         outcome = checking.check(files, _report, define, wishes)
@@ -188,6 +203,43 @@ def run(
     raise typer.Exit(status)
 
 
+def _codes(beginning: str) -> list[str]:
+    """For the shell to complete."""
+    from evapi_cfg.diagnostics import codes
+
+    return [name for name in sorted(codes.by_name()) if name.startswith(beginning)]
+
+
+@app.command()
+def explain(
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME...",
+            help="A code such as unknown-function; a function, module, modparam, '$variable', '{transformation}', "
+            "event_route[...], core parameter, #!directive.",
+            autocompletion=_codes,
+        ),
+    ] = [],  # noqa: B006
+    all_: Annotated[bool, typer.Option("--all", help="All codes, with what each is about.")] = False,
+) -> None:
+    """Says what a code of the checker means, or what a name in a kamailio.cfg is."""
+    from evapi_cfg import explain as room
+
+    if not names and not all_:
+        _fail("explain what? Name a code, a function, a variable ..., or list all codes with --all")
+    colour, width = _coloured(), _width()
+    texts = [room.listing(colour=colour)] if all_ else []
+    missing: list[str] = []
+    for name in names:
+        answer = room.explain(name, width=width, colour=colour)
+        (texts if answer.found else missing).append(answer.text)
+    _print("\n".join(texts))
+    for text in missing:
+        print(f"evapi-cfg: {text}", file=sys.stderr)
+    raise typer.Exit(1 if missing else 0)
+
+
 def _within(flag: str, value: float, least: float, most: float) -> None:
     if not least <= value <= most:  # so that nan is refused
         _fail(f"{flag} {value:,}: from {least:,} to {most:,} is taken")
@@ -195,6 +247,14 @@ def _within(flag: str, value: float, least: float, most: float) -> None:
 
 def _coloured() -> bool:
     return sys.stdout is not None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def _width() -> int:
+    """Columns for text that is wrapped."""
+    try:
+        return min(os.get_terminal_size(1).columns, WIDEST) or WIDTH
+    except OSError:
+        return WIDTH
 
 
 def _print(text: str) -> None:
@@ -239,6 +299,8 @@ def _as_kamailio(arguments: list[str]) -> tuple[str, list[str]] | None:
 
 def _check_as_kamailio(file: str, defines: list[str]) -> NoReturn:
     """Answers in Kamailio's words, on standard error, with its exit status."""
+    from evapi_cfg import checking
+
     outcome = checking.check([file], _report, defines, checking.Wishes())
     print(checking.rendered(outcome, "kamailio", False), end="", file=sys.stderr)
     raise SystemExit(0 if outcome.status == checking.FINE else 255)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -105,11 +106,11 @@ def test_help_begins_with_examples(evapi_cfg: Command) -> None:
     assert "Exit status" in done.out
 
 
-@pytest.mark.parametrize("name", ["check", "run"])
-def test_help_of_a_command(evapi_cfg: Command, name: str) -> None:
+@pytest.mark.parametrize(("name", "argument"), [("check", "FILE"), ("run", "FILE"), ("explain", "NAME")])
+def test_help_of_a_command(evapi_cfg: Command, name: str, argument: str) -> None:
     done = evapi_cfg(name, "--help")
     assert done.status == 0
-    assert "FILE" in done.out
+    assert argument in done.out
 
 
 @pytest.mark.parametrize("arguments", [[], ["frobnicate"], ["check"], ["run"], ["--frob"], ["run", "a.cfg", "b.cfg"]])
@@ -242,6 +243,55 @@ def test_colours_are_for_terminals(command: str, tmp_path: Path) -> None:
     for name in ("check", "run"):
         assert b"\033[" in on_a_terminal(name)
     assert b"\033[" not in on_a_terminal("run", NO_COLOR="1")
+
+
+# ---- explain
+
+
+def test_explain(evapi_cfg: Command) -> None:
+    done = evapi_cfg("explain", "unknown-function")
+    assert (done.status, done.err) == (0, "")
+    assert done.out.startswith("error[unknown-function]\n\n")
+    assert "\033[" not in done.out
+    assert "evapi_multicast(evdata, etag)" in evapi_cfg("explain", "evapi_multicast").out
+
+
+def test_explain_several_names_one_of_which_is_none(evapi_cfg: Command) -> None:
+    done = evapi_cfg("explain", "$evapi", "evapi_rely", "unknown-function")
+    assert done.status == 1
+    assert done.out.index("pseudo-variable $evapi\n") < done.out.index("\n\nerror[unknown-function]\n")
+    assert done.err == "evapi-cfg: nothing is called `evapi_rely`: did you mean `evapi_relay`?\n"
+
+
+def test_explain_all(evapi_cfg: Command) -> None:
+    done = evapi_cfg("explain", "--all")
+    assert (done.status, done.err) == (0, "")
+    assert "\n  unknown-function " in done.out
+    nothing = evapi_cfg("explain")
+    assert (nothing.status, nothing.out) == (2, "")
+    assert "--all" in nothing.err
+
+
+@pytest.mark.parametrize("columns", [60, 300])
+def test_explain_on_a_terminal(command: str, columns: int) -> None:
+    pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, columns))
+    with subprocess.Popen(
+        [*shlex.split(command), "explain", "unknown-function"], stdout=theirs, env={**os.environ, "NO_COLOR": ""}
+    ) as process:
+        os.close(theirs)
+        data = b""
+        try:
+            while more := os.read(ours, 1 << 16):
+                data += more
+        except OSError:  # how a terminal without writers ends
+            pass
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"\033[1;31merror[unknown-function]\033[0m" in data
+    longest = max(len(re.sub(rb"\x1b\[[0-9;]*m", b"", line)) for line in data.split(b"\r\n"))
+    assert (50 < longest <= 60) if columns == 60 else (80 < longest <= 110)
 
 
 # ---- run

@@ -33,6 +33,12 @@ def block(diagnostic: Diagnostic) -> str:
 # ---- codes ---------------------------------------------------------------------------------------------------
 
 
+def test_every_code_is_in_a_group() -> None:
+    members = [code.name for group in codes.groups().values() for code in group]
+    assert sorted(members) == sorted(codes.by_name())
+    assert all(codes.groups().values())
+
+
 def test_codes_are_kebab_case_and_named_like_their_constants() -> None:
     declared = {name: value for name, value in vars(codes).items() if isinstance(value, Code)}
     assert len({code.name for code in declared.values()}) == len(declared) == len(codes.by_name())
@@ -102,8 +108,17 @@ error[bad-thing]: there is no `evapi_rely`
   = note: Kamailio refuses it
 
 1 error in 1 file
+more: evapi-cfg explain bad-thing
 """
     )
+
+
+def test_full_tells_where_to_read_more() -> None:
+    """Of the first error, or of the first warning where there is no error."""
+    warning, error = Diagnostic(ODD, "odd", at("x", "x")), Diagnostic(BAD, "bad", at("x", "x"))
+    assert full.render([warning, error]).endswith("\nmore: evapi-cfg explain bad-thing\n")
+    assert full.render([warning]).endswith("\nmore: evapi-cfg explain odd-thing\n")
+    assert full.render([]) == "no errors\n"
 
 
 def test_full_related() -> None:

@@ -105,7 +105,7 @@ def test_too_many_defines() -> None:
     text = "".join(f"#!define A{number}\n" for number in range(MAX_DEFINES))
     preprocessor = scan(text)[1]
     assert len(preprocessor.defines) == MAX_DEFINES
-    assert {item.code.name for item in preprocessor.diagnostics} == {"too-many-defines"}
+    assert [item.code.name for item in preprocessor.diagnostics] == ["too-many-defines"]  # once is enough
 
 
 def test_defines_of_kamailio_and_of_the_command_line() -> None:

@@ -110,6 +110,7 @@ class Core(NamedTuple):
     event_routes: tuple[str, ...]
     selects: tuple[str, ...]
     statements: tuple[str, ...]
+    forms: Mapping[str, tuple[str, ...]]  # of statements by name: what follows the word, in the symbols of core/cfg.y
     keywords: frozenset[str]
     directives: tuple[str, ...]
 
@@ -146,6 +147,7 @@ class Catalog:
                 for entry in self._entries(data, "statements")
                 for n in (_str(entry, "n"), *_strings(entry, "aliases"))
             ),
+            {_str(entry, "n"): _strings(entry, "forms") for entry in self._entries(data, "statements")},
             frozenset(_str(entry, "n") for entry in self._entries(data, "keywords")),
             tuple(_str(entry, "n") for entry in self._entries(data, "directives")),
         )
@@ -252,6 +254,7 @@ class Catalog:
         )
 
 
+@cache
 def versions() -> tuple[str, ...]:
     """The versions of Kamailio that the data knows, oldest first."""
     meta = _object(loads(_text()[: _text().index('\n"core": {')].rstrip(",") + "}"))["meta"]
@@ -261,6 +264,12 @@ def versions() -> tuple[str, ...]:
 @cache
 def _text() -> str:
     return (Path(__file__).parent / "modules.json").read_text("ascii")
+
+
+def holders(word: str) -> tuple[str, ...]:
+    """The modules whose data holds a word, in whatever version and place: few enough to look at each."""
+    quoted = f'"{word}"'
+    return tuple(name for name, text in _sections().items() if quoted in text)
 
 
 def _core_text() -> str:

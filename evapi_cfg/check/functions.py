@@ -175,6 +175,11 @@ def _blocks(exports: list[Export]) -> str:
     bits = 0
     for export in exports:
         bits |= export.bits
+    return blocks(bits)
+
+
+def blocks(bits: int) -> str:
+    """The kinds of blocks that a function with these `ROUTE_BITS` may stand in, in words; at least one bit is set."""
     if bits & ROUTE_BITS["REQUEST"]:
         bits |= ROUTE_BITS["EVENT"]
     names = [text for name, text in _BLOCK_NAMES.items() if bits & ROUTE_BITS[name]]

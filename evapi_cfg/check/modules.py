@@ -198,8 +198,8 @@ def _wrong_type(item: ModParam, module: str, given: str) -> Diagnostic:
 
 def _engine(item: CfgEngine, loads: dict[str, LoadModule]) -> Iterator[Diagnostic]:
     name = item.name.value
-    modules = _ENGINES.get(name)
-    if name in ("native", "default") or (modules and any(module in loads for module in modules)):
+    modules = _ENGINES.get(name.lower())
+    if name.lower() in ("native", "default") or (modules and any(module in loads for module in modules)):
         return
     help = did_you_mean(name, ("native", *_ENGINES))
     if modules:

@@ -122,12 +122,14 @@ class Scope:
         specs = {len(f.args): f for f in spec.functions if f.name == name} if spec else {}
         catalogued = self.module(module)
         exports = [
-            Export(module, name, f.arity, _bits(f.routes), f.const, f.fixup, f.reads, order, specs.pop(f.arity, None))
+            Export(
+                module, name, f.arity, route_bits(f.routes), f.const, f.fixup, f.reads, order, specs.pop(f.arity, None)
+            )
             for f in (catalogued.functions.get(name, ()) if catalogued else ())
             if f.arity != -1 and f.routes
         ]
         exports += [
-            Export(module, name, arity, _spec_bits(f.routes), False, "", "", order, f) for arity, f in specs.items()
+            Export(module, name, arity, spec_bits(f.routes), False, "", "", order, f) for arity, f in specs.items()
         ]
         return exports
 
@@ -210,7 +212,7 @@ class Scope:
 _BITS_OF: dict[tuple[str, ...], int] = {}
 
 
-def _bits(routes: tuple[str, ...]) -> int:
+def route_bits(routes: tuple[str, ...]) -> int:
     bits = _BITS_OF.get(routes)
     if bits is None:
         bits = 0
@@ -220,5 +222,5 @@ def _bits(routes: tuple[str, ...]) -> int:
     return bits
 
 
-def _spec_bits(routes: Routes) -> int:
-    return _bits(tuple(route.name or "" for route in Routes if route in routes))
+def spec_bits(routes: Routes) -> int:
+    return route_bits(tuple(route.name or "" for route in Routes if route in routes))

@@ -1,16 +1,17 @@
 """Every kind of fault that is reported, declared once.
 
-A code's name says the bad thing in kebab-case words. `by_name` finds a code; a test sees to it that each one fires.
+A code's name says the bad thing in kebab-case words. `by_name` finds a code; tests see to it that each one fires and
+has its page in `pages/`. docs/diagnostics.md tells how to add one. The headings are those of `evapi-cfg explain --all`.
 """
 
 from __future__ import annotations
 
-from evapi_cfg.diagnostics.model import Code, Severity
+from evapi_cfg.diagnostics.model import Code, Group, Severity
 
 ERROR = Severity.ERROR
 WARNING = Severity.WARNING
 
-# ---- syntax and preprocessor -----------------------------------------------------------------------------------
+SYNTAX = Group("syntax")
 
 SYNTAX_ERROR = Code("syntax-error", ERROR, "something stands where the language does not allow it")
 MISSING_SEMICOLON = Code("missing-semicolon", ERROR, "a statement does not end with `;`")
@@ -29,18 +30,21 @@ BAD_ADDRESS = Code("bad-address", ERROR, "a number in an IPv4 address, or an IPv
 UNCLOSED_STRING = Code("unclosed-string", ERROR, "a string has no closing quote")
 UNCLOSED_VARIABLE = Code("unclosed-variable", ERROR, "a variable's parentheses are not closed on its line")
 UNCLOSED_COMMENT = Code("unclosed-comment", ERROR, "a comment is not closed, and what it swallows is missing")
-COMMENT_IN_DEFINE = Code("comment-in-define", WARNING, "a comment in a define's value takes the rest of a line")
 COMMENT_TO_THE_END = Code("comment-to-the-end", WARNING, "a comment is not closed, up to the end of the file")
 LONE_DOLLAR = Code("lone-dollar", ERROR, "a `$` with no name behind it")
 DETACHED_DOLLAR = Code("detached-dollar", WARNING, "something stands between a `$` and the name behind it")
 BAD_EVENT_NAME_CHARACTER = Code("bad-event-name-character", WARNING, "a character in an event route's name is ignored")
 DROPPED_CHARACTER = Code("dropped-character", WARNING, "a character that means nothing is ignored")
 BYTE_ORDER_MARK = Code("byte-order-mark", WARNING, "a byte-order mark stands at the start of a file")
+
+PREPROCESSOR = Group("preprocessor")
+
 IGNORED_DIRECTIVE = Code("ignored-directive", WARNING, "what looks like a directive is a comment")
 DIRECTIVE_RUNS_ON = Code("directive-runs-on", WARNING, "a directive takes its name from another line")
 NEWER_DIRECTIVE = Code("newer-directive", WARNING, "a directive that only newer versions of Kamailio know")
 ALREADY_DEFINED = Code("already-defined", ERROR, "a define has its name already")
 NOT_DEFINED = Code("not-defined", ERROR, "a name is undefined that is not defined")
+COMMENT_IN_DEFINE = Code("comment-in-define", WARNING, "a comment in a define's value takes the rest of a line")
 BAD_DEFINE_NAME = Code("bad-define-name", ERROR, "a define's name holds a character that it may not hold")
 DEFINED_KEYWORD = Code("defined-keyword", WARNING, "a define has the name of a reserved word, and no effect")
 RECURSIVE_DEFINE = Code("recursive-define", ERROR, "a define's value leads back to its own name")
@@ -55,7 +59,7 @@ BAD_INCLUDE_NAME = Code("bad-include-name", ERROR, "include_file without a usabl
 INCLUDE_NOT_READ = Code("include-not-read", ERROR, "an included file cannot be read")
 INCLUDED_TOO_DEEP = Code("included-too-deep", ERROR, "files include one another too deep, or without end")
 
-# ---- check: modules and parameters -----------------------------------------------------------------------------
+MODULES = Group("modules and parameters")
 
 UNKNOWN_MODULE = Code("unknown-module", ERROR, "loadmodule names a module that Kamailio does not have")
 MODULE_LOADED_TWICE = Code("module-loaded-twice", ERROR, "a module is loaded a second time")
@@ -71,14 +75,14 @@ BAD_CUSTOM_VARIABLE = Code("bad-custom-variable", ERROR, "a value for a custom v
 BAD_FLAG_DECLARATION = Code("bad-flag-declaration", ERROR, "a flag is declared twice or with a number beyond 31")
 BAD_CFGENGINE = Code("bad-cfgengine", ERROR, "no loaded module gives this config engine")
 
-# ---- check: routes ---------------------------------------------------------------------------------------------
+ROUTES = Group("routes")
 
 DUPLICATE_ROUTE = Code("duplicate-route", ERROR, "two route blocks of one kind have one name")
 UNDEFINED_ROUTE = Code("undefined-route", ERROR, "a route is called that is not defined")
 MISSING_ROUTE = Code("missing-route", WARNING, "a route that is to run later is not defined")
 UNKNOWN_EVENT_ROUTE = Code("unknown-event-route", WARNING, "no module runs an event_route of this name")
 
-# ---- check: sense ----------------------------------------------------------------------------------------------
+SENSE = Group("sense")
 
 UNUSED_ROUTE = Code("unused-route", WARNING, "a route block that nothing runs")
 RECURSIVE_ROUTE = Code("recursive-route", WARNING, "a route calls itself, directly or through others")
@@ -111,7 +115,7 @@ CARRIAGE_RETURN = Code("carriage-return", WARNING, "lines end as on Windows")
 NUL_CHARACTER = Code("nul-character", WARNING, "a NUL stands in a file")
 BIDI_CONTROL = Code("bidi-control", WARNING, "a character turns the direction in which text is shown")
 
-# ---- check: functions ------------------------------------------------------------------------------------------
+FUNCTIONS = Group("functions")
 
 UNKNOWN_FUNCTION = Code("unknown-function", ERROR, "no module has a function of this name")
 WRONG_ARGUMENT_COUNT = Code("wrong-argument-count", ERROR, "a function does not take this number of arguments")
@@ -123,7 +127,7 @@ EVAPI_ASYNC_WITHOUT_TM = Code("evapi-async-without-tm", ERROR, "evapi_async_* is
 ASYNC_WITHOUT_REQUEST = Code("async-without-request", WARNING, "evapi_async_* stands where no SIP request is handled")
 FLAG_NOT_DECLARED = Code("flag-not-declared", ERROR, "a flag's name is not declared, or its number is beyond 31")
 
-# ---- check: variables, strings, expressions --------------------------------------------------------------------
+EXPRESSIONS = Group("variables, strings, expressions")
 
 UNKNOWN_VARIABLE = Code("unknown-variable", ERROR, "no module has a pseudo-variable of this class")
 BAD_VARIABLE_NAME = Code("bad-variable-name", ERROR, "the name in a variable's parentheses is not accepted")
@@ -150,3 +154,14 @@ LOOPS_TOO_DEEP = Code("loops-too-deep", ERROR, "more loops and switches stand in
 def by_name() -> dict[str, Code]:
     """All codes by their names."""
     return {value.name: value for value in globals().values() if isinstance(value, Code)}
+
+
+def groups() -> dict[str, list[Code]]:
+    """The codes below each heading of this file, in the order of their names."""
+    found: dict[str, list[Code]] = {}
+    for value in list(globals().values()):
+        if isinstance(value, Group):
+            found[value.title] = below = []
+        elif isinstance(value, Code):
+            below.append(value)
+    return {title: sorted(members, key=lambda code: code.name) for title, members in found.items()}

@@ -11,34 +11,28 @@ error[unknown-function]: there is no function `evapi_rely`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from evapi_cfg.diagnostics.concise import summary
 from evapi_cfg.diagnostics.model import Diagnostic, Severity
-from evapi_cfg.diagnostics.terminal import clean, visible, width
+from evapi_cfg.diagnostics.terminal import BLUE, BOLD, CYAN, RED, YELLOW, Paint, clean, painter, visible, width
 from evapi_cfg.source import Span, show
-
-Paint = Callable[[str, str], str]
 
 LONGEST = 140  # columns of a source line that are shown; longer ones are cut around the place in question
 BEFORE = 40  # columns that stay in front of the place when a line is cut
 
-BOLD, RED, YELLOW, BLUE, CYAN = "1", "1;31", "1;33", "1;34", "1;36"
-
 
 def render(diagnostics: Sequence[Diagnostic], *, colour: bool = False) -> str:
-    """All diagnostics and the summary. `colour`: with ANSI escape sequences."""
-    paint = _paint if colour else _plain
+    """All diagnostics, the summary, and where to read more. `colour`: with ANSI escape sequences."""
+    paint = painter(colour)
     blocks = ["".join(line + "\n" for line in _diagnostic(d, paint)) for d in diagnostics]
-    return "\n".join([*blocks, paint(BOLD, summary(diagnostics)) + "\n"])
+    return "\n".join([*blocks, paint(BOLD, summary(diagnostics)) + "\n" + _more(diagnostics)])
 
 
-def _plain(style: str, text: str) -> str:
-    return text
-
-
-def _paint(style: str, text: str) -> str:
-    return f"\x1b[{style}m{text}\x1b[0m" if text else text
+def _more(diagnostics: Sequence[Diagnostic]) -> str:
+    """A line that makes the pages known, with a code to try: that of the first error."""
+    first = next((d for d in diagnostics if d.severity is Severity.ERROR), diagnostics[0] if diagnostics else None)
+    return f"more: evapi-cfg explain {first.code.name}\n" if first else ""
 
 
 def _diagnostic(d: Diagnostic, paint: Paint) -> Iterator[str]:

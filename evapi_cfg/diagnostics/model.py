@@ -24,7 +24,14 @@ class Code:
 
     name: str
     severity: Severity
-    summary: str  # one line: what this code is about
+    summary: str  # one line: what this code is about; its page begins with the same sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A heading in `codes.py`: what is declared below it, up to the next one, belongs to it."""
+
+    title: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ neighbours. Differences in case alone count least.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 MOST = 3  # names in one suggestion
 
@@ -30,10 +30,16 @@ def near(name: str, candidates: Iterable[str], most: int = MOST) -> tuple[str, .
 def did_you_mean(name: str, candidates: Iterable[str], mark: str = "{}") -> str:
     """A sentence for `Diagnostic.help`, or "" where nothing is near. `mark` shows how such a name is written, as in
     `${}`."""
-    names = [f"`{mark.format(candidate)}`" for candidate in near(name, candidates)]
-    if not names:
+    return question([mark.format(candidate) for candidate in near(name, candidates)])
+
+
+def question(candidates: Sequence[str]) -> str:
+    """Whether one of these is meant; "" for none."""
+    if not candidates:
         return ""
-    return f"did you mean {' or '.join(names) if len(names) < 3 else f'{names[0]}, {names[1]} or {names[2]}'}?"
+    *others, last = (f"`{candidate}`" for candidate in candidates)
+    front = ", ".join(others) + " or " if others else ""
+    return f"did you mean {front}{last}?"
 
 
 def distance(one: str, two: str, limit: int) -> int:

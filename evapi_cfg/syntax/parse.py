@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
 from evapi_cfg.diagnostics import codes
@@ -109,7 +110,7 @@ def parse_text(
             last_try = len(closed) == MAX_CLOSED_STRINGS
             continue
         builder = Builder()
-        faulty = {_line(item) for item in _errors(preprocessor)}
+        faulty = {_line(item) for item in _errors(preprocessor)} | set(_behind_variables(preprocessor, tokens))
         parser = Parser(tables(), builder, tokens, file, faulty)
         items = parser.parse(suspicious=not last_try)
         if parser.suspect is None:
@@ -144,6 +145,19 @@ def _swallowing_string(preprocessor: Preprocessor, tokens: Sequence[Token]) -> S
 
 def _errors(preprocessor: Preprocessor) -> Iterator[Diagnostic]:
     return (item for item in preprocessor.diagnostics if item.severity is Severity.ERROR)
+
+
+def _behind_variables(preprocessor: Preprocessor, tokens: Sequence[Token]) -> Iterator[tuple[SourceFile, int]]:
+    """The lines of the tokens behind variables that are not closed: what such a variable has swallowed, mostly a `;`,
+    is missing there."""
+    open_variables = {
+        (item.span.file, item.span.start) for item in preprocessor.diagnostics if item.code is codes.UNCLOSED_VARIABLE
+    }
+    if not open_variables:
+        return
+    for token, following in pairwise(tokens):
+        if (token.file, token.start) in open_variables:
+            yield following.file, following.file.line_number(following.start)
 
 
 def _told(scanned: Sequence[Diagnostic], parser: Parser) -> list[Diagnostic]:

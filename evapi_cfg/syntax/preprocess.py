@@ -77,6 +77,7 @@ class Preprocessor:
         self._read = read
         self._modules = modules
         self._defined_at: dict[str, Span] = {}
+        self._full = False  # there is no room for more defines, and that has been said
         self._rules: list[Substitution] = []
         self._conditions: list[_Condition] = []
         self._extra_ends: list[Span] = []
@@ -187,25 +188,23 @@ class Preprocessor:
         line_end = text.find("\n", pos)
         line_end = len(text) if line_end < 0 else line_end
         found = _ID.search(text, pos, line_end)
+        if found is not None and found[0] not in self.defines and not word.startswith("try"):
+            self.report(
+                codes.NOT_DEFINED,
+                f"`{found[0]}` is not defined",
+                place(found.start(), found.end()),
+                help=f"use `#!try{word}` where it may be missing",
+                notes=("Kamailio 6.2 refuses to start; earlier versions read the line as a comment",),
+            )
+            return line_end
         self.report(
             codes.NEWER_DIRECTIVE,
             f"`#!{word}` works from Kamailio 6.2 on",
             place(start, pos),
             notes=("earlier versions read the line as a comment",),
         )
-        if found is None:
-            return line_end
-        name = found[0]
-        if name in self.defines:
-            del self.defines[name]
-        elif not word.startswith("try"):
-            self.report(
-                codes.NOT_DEFINED,
-                f"`{name}` is not defined",
-                place(found.start(), found.end()),
-                help=f"use `#!try{word}` where it may be missing",
-                notes=REFUSED,
-            )
+        if found is not None:
+            self.defines.pop(found[0], None)
         return line_end
 
     def _environment(self, word: str, text: str, start: int, pos: int, place: Place) -> int:
@@ -272,12 +271,14 @@ class Preprocessor:
     def _room(self, at: Span) -> bool:
         if len(self.defines) < MAX_DEFINES:
             return True
-        self.report(
-            codes.TOO_MANY_DEFINES,
-            f"there are more than {MAX_DEFINES} defines",
-            at,
-            notes=("Kamailio has room for so many, its own and one for each loaded module among them",),
-        )
+        if not self._full:
+            self._full = True
+            self.report(
+                codes.TOO_MANY_DEFINES,
+                f"there are more than {MAX_DEFINES} defines",
+                at,
+                notes=("Kamailio has room for so many, its own and one for each loaded module among them", *REFUSED),
+            )
         return False
 
     def loaded(self, path: str) -> None:

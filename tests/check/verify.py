@@ -1,49 +1,77 @@
-"""Holds the `kamailio` lines of the samples against a Kamailio that is installed.
+"""Holds what the samples and the pages say of Kamailio against one that is installed.
 
-    python -m tests.check.verify --command kamailio --version 5.6
+    python tests/check/verify.py --command kamailio --version 5.6
 
-Runs `-c` for each sample and, where that accepts, a real start on a free port. Prints what differs and then exits 1.
+Runs `-c` for each configuration and, where that accepts, a real start on a free port: for each sample, and for the
+wrong and the right example of each page. Prints what differs and then exits 1.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-from tests.check.samples import Sample, samples
+from pages import Example, pages
+
+from samples import samples
 
 START_SECONDS = 8.0  # a start that has not failed by then counts as accepted; most are ready much earlier
+
+
+class Claim(NamedTuple):
+    name: str
+    example: Example
+    verdict: str
 
 
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--command", default="kamailio")
     options.add_argument("--version", choices=("5.6", "6.1"), default="6.1")
-    options.add_argument("--only", default="", help="samples whose name holds this")
+    options.add_argument("--only", default="", help="samples and pages whose name holds this")
+    options.add_argument("--pages", action="store_true", help="leave out the samples")
     arguments = options.parse_args()
+    claims = [claim for claim in _claims(arguments.version, arguments.pages) if arguments.only in claim.name]
     wrong = 0
-    for sample in samples():
-        if arguments.only not in sample.name:
-            continue
-        expected = sample.verdict_5_6 if arguments.version == "5.6" else sample.verdict
-        verdict, log = _verdict(sample, arguments.command)
-        if verdict != expected:
+    for claim in claims:
+        verdict, log = _verdict(claim.example, arguments.command)
+        if verdict != claim.verdict:
             wrong += 1
-            print(f"{sample.name}: Kamailio {verdict}, the sample says {expected}\n{log}")
+            print(f"{claim.name}: Kamailio {verdict}, the file says {claim.verdict}\n{log}")
+    print(f"{len(claims)} claims, {wrong} wrong")
     return 1 if wrong else 0
 
 
-def _verdict(sample: Sample, command: str) -> tuple[str, str]:
+def _claims(version: str, pages_only: bool) -> Iterator[Claim]:
+    for sample in [] if pages_only else samples():
+        verdict = sample.verdict_5_6 if version == "5.6" else sample.verdict
+        yield Claim(sample.name, Example({"sample.cfg": sample.text}, {}), verdict)
+    for page in pages():
+        if not page.verdicts[version]:
+            continue
+        yield Claim(f"{page.name}: wrong", page.example("Wrong"), page.verdicts[version])
+        yield Claim(f"{page.name}: right", page.example("Right"), "accepts")
+
+
+def _verdict(example: Example, command: str) -> tuple[str, str]:
+    environ = {**os.environ, **example.environ}
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "sample.cfg"
-        path.write_text(sample.text, "utf-8")
-        check = subprocess.run([command, "-c", "-f", path], capture_output=True, text=True, errors="replace")
+        for name, text in example.files.items():
+            (Path(folder) / name).write_text(text, "utf-8")
+        main_file, text = next(iter(example.files.items()))
+        path = Path(folder) / main_file
+        check = subprocess.run(
+            [command, "-c", "-f", path], capture_output=True, text=True, errors="replace", cwd=folder, env=environ
+        )
         if check.returncode:
             return "refuses", _errors(check.stderr)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -52,13 +80,14 @@ def _verdict(sample: Sample, command: str) -> tuple[str, str]:
         listen = (
             f"listen=udp:127.0.0.1:{port}\nchildren=1\ndisable_tcp=yes\nauto_aliases=no\nlog_stderror=yes\ndebug=2\n"
         )
-        first, _, rest = sample.text.partition("\n")
-        path.write_text(f"{first}\n{listen}{rest}" if first.startswith("#!") else listen + sample.text, "utf-8")
+        first, _, rest = text.partition("\n")
+        path.write_text(f"{first}\n{listen}{rest}" if first.startswith("#!KAMAILIO") else listen + text, "utf-8")
         log = Path(folder) / "log"
         with log.open("w") as output:
             server = subprocess.Popen(
-                [command, "-DD", "-E", "-Y", folder, "-f", path], stdout=output, stderr=output, start_new_session=True
-            )
+                [command, "-DD", "-E", "-Y", folder, "-f", path],
+                stdout=output, stderr=output, start_new_session=True, cwd=folder, env=environ,
+            )  # fmt: skip
             end = time.monotonic() + START_SECONDS
             settled = 0
             while time.monotonic() < end and server.poll() is None and settled < 3:
