@@ -6,7 +6,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from evapi_cfg.modules import cfgutils
 from evapi_cfg.modules.context import Level, Run
+from evapi_cfg.modules.json_type import Json
+from evapi_cfg.modules.rpc import RpcCall, RpcFault
 from evapi_cfg.modules.spec import FixupError
 from tests.module_world import HERE, Bench, finish, steps
 
@@ -151,3 +154,40 @@ def test_hash() -> None:
     assert bench.call("core_hash", "a", "", 4) == 14
     assert bench.call("core_hash", "a", "b", 4) == 12
     assert bench.call("core_hash", "a", "", 0) == 2
+
+
+def rpc(bench: Bench, name: str, *params: Json) -> Json:
+    command = next(command for command in cfgutils.MODULE.rpc if command.name == f"cfgutils.{name}")
+    return command.call(RpcCall(bench.world, command.name, params))
+
+
+def test_rpc() -> None:
+    bench = Bench(("cfgutils", "initial_gflags", 6), ("cfgutils", "initial_probability", 30))
+    assert rpc(bench, "get_gflags") == "0x6 (6)"
+    assert rpc(bench, "set_gflag", 8) == {}
+    assert (rpc(bench, "is_gflag", 12), rpc(bench, "is_gflag", 1)) == ("TRUE", "FALSE")
+    assert rpc(bench, "reset_gflag", 2) == {}
+    assert rpc(bench, "get_gflags") == "0xC (12)"
+    assert rpc(bench, "rand_set_prob", 40) == {}
+    assert bench.call("rand_get_prob") == 40
+    assert rpc(bench, "rand_set_prob", "50") == {}  # a text is 0
+    assert rpc(bench, "rand_get_prob") == "actual probability: 0 percent"
+    assert rpc(bench, "rand_reset_prob") == {}
+    assert bench.call("rand_get_prob") == 30
+    for params in ((101,), (-1,), ()):
+        with pytest.raises(RpcFault) as fault:
+            rpc(bench, "rand_set_prob", *params)
+        assert fault.value.code == 500
+
+
+def test_kemi_does_not_wait_for_a_lock() -> None:
+    bench = Bench(LOCKS)
+    kemi = {function.name: function.call for function in cfgutils.MODULE.kemi}
+    assert kemi["lock"](bench.run, "a", at=HERE) == 1
+    assert kemi["lock_key2"](bench.run, "a", "b", at=HERE) == 1
+    assert kemi["trylock"](bench.new_run(), "a", at=HERE) == -1
+    assert not bench.log.lines
+    assert kemi["lock"](bench.new_run(), "a", at=HERE) == 1
+    assert [line.level for line in bench.log.lines] == [Level.ERROR]
+    assert kemi["unlock"](bench.run, "a", at=HERE) == 1
+    assert kemi["trylock"](bench.new_run(), "a", at=HERE) == 1

@@ -79,12 +79,16 @@ def test_the_readme_shows_what_echo_shows() -> None:
 
 # What the README shows of async_auth.cfg: a direction, and what went over the wire.
 WIRE = re.compile(r"^(?:caller|application) +(?:->|<-) +(.*)$", re.MULTILINE)
-INTERPRETERS = {"async_auth.py": sys.executable, "async_auth.js": shutil.which("node")}
+INTERPRETERS = {
+    "async_auth.py": sys.executable,
+    "async_auth.js": shutil.which("node"),
+    "router.py": sys.executable,
+}
 
 
 @contextmanager
 def application(name: str, port: int, work: Path) -> Iterator[subprocess.Popen[str]]:
-    """The application beside async_auth.cfg, on a server's evapi port."""
+    """The application beside a sample, on a server's evapi port."""
     interpreter = INTERPRETERS[name]
     if interpreter is None:
         pytest.skip("there is no node")
@@ -106,13 +110,13 @@ def connected(port: int) -> bool:
     return any(row[3] == "01" and row[1].endswith(f":{port:04X}") for row in rows)
 
 
-def answer_to_invite(port: int, caller: str, number: int) -> str:
+def answer_to_invite(port: int, caller: str, number: int, callee: str = "bob") -> str:
     """The status line of the final reply to a call, which is acknowledged, and its Contact if there is one."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
         peer.settimeout(30)
         peer.connect(("127.0.0.1", port))
         head = (
-            "{} sip:bob@127.0.0.1 SIP/2.0\r\n"
+            f"{{}} sip:{callee}@127.0.0.1 SIP/2.0\r\n"
             f"Via: SIP/2.0/UDP 127.0.0.1:{peer.getsockname()[1]};branch=z9hG4bKcall{number}\r\n"
             f"From: <sip:{caller}@example.com>;tag=from{number}\r\nTo: <sip:bob@example.com>{{}}\r\n"
             f"Call-ID: call{number}@test\r\nCSeq: 1 {{}}\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
@@ -127,17 +131,49 @@ def answer_to_invite(port: int, caller: str, number: int) -> str:
         return reply.partition("\r\n")[0].removeprefix("SIP/2.0 ") + (f" {contact[1]}" if contact else "")
 
 
+def server_of(sample: str, command: str, tmp_path: Path) -> run.Server:
+    cfg = (ROOT / "samples" / sample).read_text()
+    cfg = cfg.replace("127.0.0.1:8448", "127.0.0.1:@PORT@").replace("127.0.0.1:5060", "127.0.0.1:@SIPPORT@")
+    return run.Server("evapi-cfg", command, cfg, tmp_path)
+
+
 @pytest.fixture
 def auth_server(command: str, tmp_path: Path) -> Iterator[run.Server]:
-    cfg = (ROOT / "samples" / "async_auth.cfg").read_text()
-    cfg = cfg.replace("127.0.0.1:8448", "127.0.0.1:@PORT@").replace("127.0.0.1:5060", "127.0.0.1:@SIPPORT@")
-    server = run.Server("evapi-cfg", command, cfg, tmp_path)
+    server = server_of("async_auth.cfg", command, tmp_path)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def router_server(command: str, tmp_path: Path) -> Iterator[run.Server]:
+    server = server_of("router.cfg", command, tmp_path)
     yield server
     server.stop()
 
 
 @pytest.mark.xdist_group("servers")
-@pytest.mark.parametrize("name", INTERPRETERS)
+def test_the_router(router_server: run.Server, tmp_path: Path) -> None:
+    with application("router.py", router_server.port, tmp_path) as app:
+        assert app.stdout is not None
+        port = router_server.sip_port
+        answers = [answer_to_invite(port, "alice", n, to) for n, to in enumerate(["bob", "sales", "nobody"])]
+        assert answers == [
+            "302 Moved Temporarily <sip:bob@10.0.0.5>;q=0, <sip:bob@10.0.0.6:5080>;q=0",
+            "302 Moved Temporarily <sip:carol@10.0.0.5>;q=0, <sip:dave@10.0.0.5>;q=0, <sip:sales@10.0.1.1>;q=0",
+            "404 Not Found",
+        ]
+        assert app.stdout.readline() == "alice calls bob -> 2 routes\n"
+        router_server.stop()
+        assert app.stdout.read().endswith("the server has gone\n")
+
+
+def test_applications_are_short() -> None:
+    for name in INTERPRETERS:
+        assert len((ROOT / "samples" / name).read_text().splitlines()) <= 40, name
+
+
+@pytest.mark.xdist_group("servers")
+@pytest.mark.parametrize("name", ["async_auth.py", "async_auth.js"])
 def test_applications(name: str, auth_server: run.Server, tmp_path: Path) -> None:
     with application(name, auth_server.port, tmp_path) as app:
         assert app.stdout is not None

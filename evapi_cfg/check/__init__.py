@@ -14,6 +14,7 @@ from evapi_cfg.catalog import Catalog
 from evapi_cfg.check import (
     arguments,
     declarations,
+    declared,
     functions,
     modules,
     regexes,
@@ -36,6 +37,7 @@ Pass: TypeAlias = Callable[[Context], Iterable[Diagnostic]]
 PASSES: tuple[Pass, ...] = (
     modules.check,
     declarations.check,
+    declared.check,
     routes.check,
     functions.check,
     arguments.check,

@@ -168,7 +168,7 @@ def _param(item: ModParam, module: str, scope: Scope) -> Diagnostic | None:
         f"bad value for `{name}`: {refused}",
         item.value.span,
         "",
-        (FAILS_AT_START,),
+        (FAILS_AT_START if known.spec.set is None else REFUSED,),  # a callback looks at it while the file is read
     )
 
 

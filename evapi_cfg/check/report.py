@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from evapi_cfg.catalog import TARGET, Catalog
 from evapi_cfg.check import check, in_order
+from evapi_cfg.diagnostics import codes
 from evapi_cfg.diagnostics.model import Diagnostic, Severity
 from evapi_cfg.modules import by_name
 from evapi_cfg.source import SourceFile
@@ -48,6 +49,9 @@ def check_text(
 def _report(parsed: Parsed, version: str) -> Report:
     whole = all(item.severity is not Severity.ERROR for item in parsed.diagnostics)
     found = check(parsed.config, by_name, Catalog(version), whole=whole)
+    if any(item.code is codes.COMMENT_TO_THE_END for item in parsed.diagnostics):
+        # What is missing may stand in the comment.
+        found = [item for item in found if item.code not in (codes.UNDEFINED_ROUTE, codes.MISSING_ROUTE)]
     # What the parser could not read is no second fault because the checker does not know it either.
     unread = {(item.span.file, item.span.start) for item in parsed.diagnostics if item.severity is Severity.ERROR}
     rest = [item for item in found if (item.span.file, item.span.start) not in unread]

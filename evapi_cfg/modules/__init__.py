@@ -13,14 +13,19 @@ from evapi_cfg.modules import (
     json,
     kex,
     maxfwd,
+    mqueue,
     pv,
+    rtimer,
+    rtjson,
     sanity,
     siputils,
     sl,
     textops,
     textopsx,
+    timer,
     tm,
     tmx,
+    uuid,
     xlog,
 )
 from evapi_cfg.modules.spec import ModuleSpec
@@ -43,5 +48,10 @@ MODULES: Final[tuple[ModuleSpec, ...]] = (
     evapi.MODULE,
     jansson.MODULE,
     json.MODULE,
+    mqueue.MODULE,
+    rtimer.MODULE,
+    timer.MODULE,
+    uuid.MODULE,
+    rtjson.MODULE,
 )
 by_name: Final[dict[str, ModuleSpec]] = {module.name: module for module in MODULES}

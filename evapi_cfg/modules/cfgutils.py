@@ -10,7 +10,9 @@ from weakref import ReferenceType, ref
 from evapi_cfg.modules.context import Level, Run, World
 from evapi_cfg.modules.core_hash import core_hash
 from evapi_cfg.modules.forms import plain
-from evapi_cfg.modules.spec import Arg, FixupError, Function, ModuleSpec, Param
+from evapi_cfg.modules.json_type import Json
+from evapi_cfg.modules.rpc import RpcCall, RpcCommand, RpcFault
+from evapi_cfg.modules.spec import Arg, FixupError, Function, KemiFunction, ModuleSpec, Param
 from evapi_cfg.source import Span, show
 from evapi_cfg.values import Value
 
@@ -39,10 +41,14 @@ def _init(world: World) -> _State:
     )
 
 
-def _state(run: Run) -> _State:
-    state = run.world.state["cfgutils"]
+def _of(world: World) -> _State:
+    state = world.state["cfgutils"]
     assert isinstance(state, _State)
     return state
+
+
+def _state(run: Run) -> _State:
+    return _of(run.world)
 
 
 # ---- chance ---------------------------------------------------------------------------------------------------------
@@ -231,6 +237,73 @@ def _check_probability(value: int | str) -> str | None:
     return None if isinstance(value, int) and value <= 100 else "a probability is 0 to 100"
 
 
+# ---- KEMI: scripts do not wait here, so what waits is not among it ---------------------------------------------------
+
+
+def _lock_at_once(run: Run, key: str, second: str = "", *, at: Span) -> int:
+    """As no run of a KEMI script comes between two steps of another one, nobody will unlock what is held."""
+    if _no_locks(run, key, at):
+        return -1
+    locks = _state(run).locks
+    if locks.get((key, second)) is not None:
+        run.log(Level.ERROR, "cfgutils", f"the lock {show(key)!r} is held already: Kamailio would wait for it", at)
+    locks[key, second] = ref(run)
+    return 1
+
+
+def _lock2_at_once(run: Run, key: str, second: str, at: Span) -> int:
+    return _lock_at_once(run, key, second, at=at)
+
+
+# ---- JSON-RPC -------------------------------------------------------------------------------------------------------
+
+
+def _bits(call: RpcCall) -> int:
+    """A parameter that is a number; any other value that is there is 0."""
+    value = call.value()
+    if value is None:
+        raise RpcFault(500, "Invalid Parameters")
+    return int(value) & 0xFFFFFFFF if isinstance(value, (int, float)) and abs(value) < 2**63 else 0
+
+
+def _rpc_set_gflag(call: RpcCall) -> Json:
+    _of(call.world).gflags |= _bits(call)
+    return {}
+
+
+def _rpc_reset_gflag(call: RpcCall) -> Json:
+    _of(call.world).gflags &= ~_bits(call)
+    return {}
+
+
+def _rpc_is_gflag(call: RpcCall) -> Json:
+    bits = _bits(call)
+    return "TRUE" if _of(call.world).gflags & bits == bits else "FALSE"
+
+
+def _rpc_get_gflags(call: RpcCall) -> Json:
+    flags = _of(call.world).gflags
+    return f"0x{flags:X} ({flags})"
+
+
+def _rpc_set_prob(call: RpcCall) -> Json:
+    percent = _bits(call)
+    if percent > 100:
+        raise RpcFault(500, "Invalid Percent")
+    _of(call.world).probability = percent
+    return {}
+
+
+def _rpc_reset_prob(call: RpcCall) -> Json:
+    state = _of(call.world)
+    state.probability = state.initial
+    return {}
+
+
+def _rpc_get_prob(call: RpcCall) -> Json:
+    return f"actual probability: {_of(call.world).probability} percent"
+
+
 _TEXT: Final = (Arg.TEXT,)
 _TEXTS: Final = (Arg.TEXT, Arg.TEXT)
 
@@ -268,6 +341,31 @@ MODULE = ModuleSpec(
         Param("lock_set_size", int, 0),
     ),
     pvs=(plain("RANDOM", _random, nullable=False),),
+    kemi=(
+        KemiFunction("lock", _lock_at_once, (str,), at=True),
+        KemiFunction("lock_key2", _lock2_at_once, (str, str), at=True),
+        KemiFunction("unlock", _unlock, (str,), at=True),
+        KemiFunction("unlock_key2", _unlock2, (str, str), at=True),
+        KemiFunction("trylock", _trylock, (str,), at=True),
+        KemiFunction("trylock_key2", _trylock2, (str, str), at=True),
+        KemiFunction("rand_set_prob", _rand_set_prob, (int,)),
+        KemiFunction("rand_reset_prob", _rand_reset_prob),
+        KemiFunction("rand_get_prob", _rand_get_prob),
+        KemiFunction("rand_event", _rand_event),
+        KemiFunction("abort", _abort, at=True),
+        *(KemiFunction(name, _memory, at=True) for name in ("pkg_status", "shm_status", "pkg_summary", "shm_summary")),
+        KemiFunction("core_hash", _core_hash, (str, str, int)),
+        KemiFunction("check_route_exists", _check_route_exists, (str,)),
+    ),
+    rpc=(
+        RpcCommand("cfgutils.is_gflag", _rpc_is_gflag, "whether all bits of a number are set"),
+        RpcCommand("cfgutils.set_gflag", _rpc_set_gflag, "sets the bits of a number"),
+        RpcCommand("cfgutils.get_gflags", _rpc_get_gflags, "the global flags"),
+        RpcCommand("cfgutils.reset_gflag", _rpc_reset_gflag, "resets the bits of a number"),
+        RpcCommand("cfgutils.rand_set_prob", _rpc_set_prob, "sets the probability in percent"),
+        RpcCommand("cfgutils.rand_reset_prob", _rpc_reset_prob, "sets the probability to what it began with"),
+        RpcCommand("cfgutils.rand_get_prob", _rpc_get_prob, "the probability"),
+    ),
     init=_init,
     doc="chance, locks, sleeping, routes by their names",
 )

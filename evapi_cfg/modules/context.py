@@ -140,6 +140,10 @@ class World:
         self.failure_routes: dict[str, Route] = {}
         self.events: dict[str, Route] = {}
         self.perform: Runner = _perform
+        self.before_request: list[Callable[[Run], bool]] = []  # what modules do with each request: see ModuleSpec
+        self.after_request: list[Callable[[Run], None]] = []
+        # In a KEMI script: its function of that name, ready to be called for the event of the other name.
+        self.kemi_route: Callable[[str, str], Route | None] | None = None
         self.timers = Timers(self.clock.monotonic)
         self.outbox: list[tuple[Received, int, str]] = []
         self.server_header = ""  # the header line of that name in replies, with its end

@@ -122,6 +122,7 @@ def _clear_branches(run: Run) -> int:
     message = current_message(run)
     message.branches.clear()
     message.branch_flags = 0
+    message.uri_q = None
     return 1
 
 

@@ -33,6 +33,13 @@ def current_message(run: Run) -> Message:
     return message
 
 
+def faked_request(number: int) -> Message:
+    """The made-up request as another process of Kamailio numbers it."""
+    message = _FAKED.fresh()
+    message.number = number
+    return message
+
+
 def _read_ahead(message: Message) -> None:
     """So that no run is the first to read the headers of the made-up request."""
     for kind in ("from", "to"):

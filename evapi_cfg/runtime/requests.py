@@ -28,6 +28,7 @@ class Requests:
         modules = loaded_modules(program.config, by_name)
         self._before = [module.before_request for module in modules if module.before_request is not None]
         self._behind = [module.after_request for module in modules if module.after_request is not None]
+        self.world.before_request, self.world.after_request = self._before, self._behind
         self._ends = [module.end for module in modules if module.end is not None]
         self._new = _run_class(program.world)
 

@@ -72,6 +72,7 @@ class Message:
     status: int = 0
     reason: str = ""
     new_uri: str | None = None
+    uri_q: int | None = None  # in thousandths, where one was set for the request's own destination
     dst_uri: str | None = None
     path: str | None = None
     send_socket: Socket | None = None
@@ -112,7 +113,7 @@ class Message:
             method, self.uri, version = first.groups()
             self.method = _ONE.get(method, method)
             self.version = _ONE.get(version, version)
-            if version[:7].upper() != "SIP/2.0" or len(text) < _SHORTEST:
+            if len(text) < _SHORTEST or (version[:7].upper() != "SIP/2.0" and received is not FROM_HERE):
                 raise MessageError("the first line does not end with SIP/2.0")
             self._line_end = first.end()
 

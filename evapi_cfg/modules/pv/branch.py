@@ -167,7 +167,7 @@ def _contact(uri: str, q: int | None) -> str:
 
 def destinations(message: Message) -> str | None:
     """The Contact header that names all destinations, None where there are none (core/dset.c: print_dset)."""
-    contacts = [] if message.new_uri is None else [_contact(message.new_uri, None)]
+    contacts = [] if message.new_uri is None else [_contact(message.new_uri, message.uri_q)]
     contacts += [_contact(branch.uri, branch.q) for branch in message.branches]
     return "Contact: " + ", ".join(contacts) if contacts else None
 

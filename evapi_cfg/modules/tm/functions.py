@@ -279,7 +279,7 @@ def _fixup_status(arguments: tuple[object | None, ...]) -> tuple[object | None, 
 # ---- timers and switches --------------------------------------------------------------------------------------------
 
 
-def _set_fr(run: Run, fr_inv: int | None, fr: int | None = 0) -> int:
+def set_fr(run: Run, fr_inv: int | None, fr: int | None = 0) -> int:
     """Milliseconds; 0 leaves a timer as it is. fr_inv_timer is for INVITEs that have been forwarded, which none is."""
     if fr_inv is None or fr is None:
         return -1
@@ -440,8 +440,8 @@ FUNCTIONS: Final = (
     Function("t_branch_replied", _branch_flag(REPLIED, "t_branch_replied"), (), _R.REQUEST | _R.FAILURE | _R.EVENT),
     Function("t_get_status_code", _get_status_code, (), _R.REQUEST | _R.FAILURE | _R.ONREPLY | _R.BRANCH),
     Function("t_check_status", _check_status, (Arg.VAR_TEXT,), _REPLYING, fixup=_fixup_status, const=True),
-    Function("t_set_fr", _set_fr, _N, _ALL),
-    Function("t_set_fr", _set_fr, (Arg.NUMBER, Arg.NUMBER), _ALL),
+    Function("t_set_fr", set_fr, _N, _ALL),
+    Function("t_set_fr", set_fr, (Arg.NUMBER, Arg.NUMBER), _ALL),
     Function("t_reset_fr", _reset_fr, (), _ALL),
     Function("t_set_retr", _set_retr, (Arg.NUMBER, Arg.NUMBER), _ALL),
     Function("t_reset_retr", _reset_retr, (), _ALL),

@@ -1,0 +1,205 @@
+"""rtimer: routes that run again and again, in processes of their own or in that of Kamailio's slow timer
+(modules/rtimer/rtimer_mod.c).
+
+A process waits for the interval, runs its routes, and waits again: a route that takes long puts the next run off.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from evapi_cfg.modules.context import Level, Run, World
+from evapi_cfg.modules.forms import plain
+from evapi_cfg.modules.parameters import parse_parameters, unsigned
+from evapi_cfg.modules.spec import ModuleSpec, Param
+from evapi_cfg.modules.timer_process import Punctuality, TimerProcess, route_named, run_routes, slow_timer
+from evapi_cfg.source import show
+from evapi_cfg.values import Value
+
+DEFAULT_INTERVAL: Final = 120
+LONGEST_NAME: Final = 62  # bytes of a route's name (RTIMER_ROUTE_NAME_SIZE)
+_SHORTEST: Final = 0.0001  # seconds: what a wait of a microsecond comes to at least
+
+
+class Timer:
+    """What `name=...;interval=...;mode=...` declares. `mode`: how many processes of its own it has; 0: none. `routes`
+    are the names of those that it runs, the first one first. `interval` None: default_interval's number."""
+
+    __slots__ = ("interval", "microseconds", "mode", "name", "routes")
+
+    def __init__(self, name: str, interval: int | None, microseconds: bool, mode: int) -> None:
+        self.name = name
+        self.interval = interval
+        self.microseconds = microseconds
+        self.mode = mode
+        self.routes: list[str] = []
+
+    @property
+    def seconds(self) -> float:
+        interval = DEFAULT_INTERVAL if self.interval is None else self.interval
+        return max(interval / 1_000_000 if self.microseconds else interval, _SHORTEST)
+
+
+class Exec(NamedTuple):
+    """What `timer=...;route=...` asks for; where the names begin in it."""
+
+    timer: str
+    route: str
+    timer_at: int
+    route_at: int
+
+
+def declared(value: str) -> Timer:
+    """The timer of a modparam `timer`. Raises ValueError where Kamailio refuses it."""
+    name: str | None = None
+    interval, mode, microseconds = 0, 0, False
+    for parameter in parse_parameters(value):
+        kind, text = parameter.name.lower(), parameter.value
+        if kind == "name":
+            name = text
+        elif kind == "mode" and not mode:
+            number = unsigned(text)
+            if number is None:
+                raise ValueError(f"the mode `{text}` is no number")
+            mode = number
+        elif kind == "interval":
+            if text[-1:] in ("u", "U"):
+                text, microseconds = text[:-1], True
+                mode = mode or 1
+            number = unsigned(text)
+            if number is None:
+                raise ValueError(f"the interval `{text}` is no number: seconds, or microseconds with a `u` behind it")
+            interval = number
+    if name is None:
+        raise ValueError("the timer's `name` is missing")
+    return Timer(name, interval or None, microseconds, mode)
+
+
+def asked(value: str) -> Exec:
+    """What a modparam `exec` asks for. Raises ValueError where Kamailio refuses it. Without a `route` it is the whole
+    text that Kamailio takes for the route's name."""
+    timer: tuple[str, int] | None = None
+    route = value.removesuffix(";"), 0
+    for parameter in parse_parameters(value):
+        kind = parameter.name.lower()
+        if kind == "timer":
+            timer = parameter.value, parameter.at
+        elif kind == "route":
+            route = parameter.value, parameter.at
+    if timer is None:
+        raise ValueError("the `timer` is missing")
+    if len(route[0]) > LONGEST_NAME:
+        raise ValueError(f"the route's name has more than {LONGEST_NAME} bytes")
+    return Exec(timer[0], route[0], timer[1], route[1])
+
+
+def _check_timer(value: int | str) -> str | None:
+    try:
+        declared(str(value))
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _check_exec(value: int | str) -> str | None:
+    try:
+        asked(str(value))
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+class _State:
+    """All timers by their names in small letters, and the numbers of processes by the place of their $var."""
+
+    def __init__(self) -> None:
+        self.timers: dict[str, Timer] = {}
+        self.workers: dict[int, int] = {}
+
+
+def _state(world: World) -> _State:
+    found = world.state.get("rtimer")
+    if not isinstance(found, _State):
+        found = world.state["rtimer"] = _State()
+    return found
+
+
+def _set_timer(world: World, value: int | str) -> None:
+    timer = declared(str(value))
+    if timer.interval is None:
+        timer.interval = max(world.int_param("rtimer", "default_interval", DEFAULT_INTERVAL), 0)
+    timers = _state(world).timers
+    if timer.name.lower() in timers:
+        world.log(Level.ERROR, "rtimer", f"the timer {show(timer.name)!r} is declared twice")
+    else:
+        timers[timer.name.lower()] = timer
+
+
+def _set_exec(world: World, value: int | str) -> None:
+    """The route that is named last runs first."""
+    wanted = asked(str(value))
+    timer = _state(world).timers.get(wanted.timer.lower())
+    if timer is None:
+        world.log(Level.ERROR, "rtimer", f"there is no timer {show(wanted.timer)!r}")
+    else:
+        timer.routes.insert(0, wanted.route)
+
+
+# ---- at work --------------------------------------------------------------------------------------------------------
+
+
+class _Worker:
+    """One process of a timer."""
+
+    def __init__(self, world: World, timer: Timer, process: TimerProcess) -> None:
+        self._world = world
+        self._process = process
+        self._routes = [
+            (name, route) for name in timer.routes if (route := route_named(world, name, "rtimer")) is not None
+        ]
+        self._punctuality = Punctuality(world, "rtimer", timer.name, timer.seconds)
+        self._queue = world.timers.queue(timer.seconds, _Worker._begin)
+
+    def wait(self) -> None:
+        if not self._routes:
+            return
+        self._punctuality.waits()
+        self._queue.start(self)
+
+    def _begin(self) -> None:
+        self._punctuality.begins()
+        run_routes(self._world, self._process, self._routes, self._process.faked_request, self.wait)
+
+
+def _start(world: World) -> None:
+    state = _state(world)
+    for timer in state.timers.values():
+        for name in timer.routes:
+            if route_named(world, name, "rtimer") is None:
+                message = f"timer {show(timer.name)!r} runs nothing: there is no route {show(name)!r}"
+                world.log(Level.WARNING, "rtimer", message)
+        if not timer.mode:
+            _Worker(world, timer, slow_timer(world)).wait()
+        for number in range(timer.mode):
+            process = TimerProcess(dict(world.vars))
+            state.workers[id(process.vars)] = number
+            _Worker(world, timer, process).wait()
+
+
+def _worker_number(run: Run) -> Value:
+    """Which of a timer's processes this is, counted from 0; 0 elsewhere, too."""
+    return _state(run.world).workers.get(id(run.vars), 0)
+
+
+MODULE = ModuleSpec(
+    "rtimer",
+    params=(
+        Param("default_interval", int, DEFAULT_INTERVAL),
+        Param("exec", str, check=_check_exec, set=_set_exec),
+        Param("timer", str, check=_check_timer, set=_set_timer),
+    ),
+    pvs=(plain("rtimer_worker", _worker_number, nullable=False),),
+    init=_state,
+    start=_start,
+    doc="routes that run again and again",
+)
