@@ -222,11 +222,16 @@ def explain(
         ),
     ] = [],  # noqa: B006
     all_: Annotated[bool, typer.Option("--all", help="All codes, with what each is about.")] = False,
+    modules: Annotated[bool, typer.Option("--modules", help="The modules that run here, as a table.")] = False,
 ) -> None:
     """Says what a code of the checker means, or what a name in a kamailio.cfg is."""
     from evapi_cfg import explain as room
 
-    if not names and not all_:
+    if modules:
+        from evapi_cfg.explain import running
+
+        _print(running.table())
+    elif not names and not all_:
         _fail("explain what? Name a code, a function, a variable ..., or list all codes with --all")
     colour, width = _coloured(), _width()
     texts = [room.listing(colour=colour)] if all_ else []

@@ -67,3 +67,8 @@ def test_nothing_is_left_to_fill_in() -> None:
 def test_rooms_exist() -> None:
     for name in re.findall(r"`((?:evapi_cfg|grammar|tests)/[\w/.]*)`", README):
         assert (ROOT / name).exists(), name
+
+
+def test_the_table_of_modules_is_what_the_command_prints() -> None:
+    (shown,) = re.findall(r"<!-- evapi-cfg explain --modules -->\n(.*?)<!-- -->", README, re.S)
+    assert CliRunner().invoke(command_line, ["explain", "--modules"]).stdout == shown

@@ -247,4 +247,5 @@ MODULE = ModuleSpec(
     ),
     pvs=(PseudoVariable("evapi", _make, inner="required", writable=True, names=tuple(_VARIABLES)),),
     event_routes=(EventRoute(CONNECTION_NEW), EventRoute(CONNECTION_CLOSED), EventRoute(MESSAGE_RECEIVED)),
+    doc="events to applications over TCP, and their answers",
 )
