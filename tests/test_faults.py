@@ -13,8 +13,6 @@ from tests.check.faults import BASE, Fault, faults
 LATER = {
     "names: a module's name misspelt",
     "names: tmx without tm in front of it",
-    "names: a table without its arrow",
-    "names: an attribute of a table misspelt",
     "names: an output argument that cannot be written",
     "names: a transformation misspelt",
     "names: a transformation's class misspelt",
@@ -22,7 +20,6 @@ LATER = {
     "names: a transformation inside a string",
     "names: a transformation of a module that is not loaded",
     "names: a select misspelt",
-    "names: a table that is not there",
     "names: a flag's name that is not declared",
     "names: a log level that is none",
     "sense: a plus at the start",

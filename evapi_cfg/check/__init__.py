@@ -22,12 +22,13 @@ from evapi_cfg.check import (
     selects,
     sense,
     switches,
+    tables,
     types,
     uses,
 )
 from evapi_cfg.check.context import Context
 from evapi_cfg.diagnostics import codes
-from evapi_cfg.diagnostics.model import Diagnostic, Severity
+from evapi_cfg.diagnostics.model import Code, Diagnostic, Severity
 from evapi_cfg.modules.spec import ModuleSpec
 from evapi_cfg.source import SourceFile
 from evapi_cfg.syntax.ast import Config
@@ -38,6 +39,7 @@ PASSES: tuple[Pass, ...] = (
     modules.check,
     declarations.check,
     declared.check,
+    tables.check,
     routes.check,
     functions.check,
     arguments.check,
@@ -62,7 +64,7 @@ def check(config: Config, specs: Mapping[str, ModuleSpec], catalog: Catalog, *, 
         sound = all(fault.severity is not Severity.ERROR for fault in found)
         for look in (*sense.PASSES, *sense.ABSENCES) if sound else sense.PASSES:
             found += (fault for fault in look(context) if (fault.span.file, fault.span.start) not in known)
-    return _once_per_module(_without_consequences(in_order(found, config)))
+    return _once(_without_consequences(in_order(found, config)))
 
 
 def _without_consequences(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
@@ -77,22 +79,37 @@ def _without_consequences(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
     ]
 
 
-def _once_per_module(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
-    """A module that is missing is one fault, however often its names are used: the first use stays, with the number of
-    the others."""
-    more: dict[str, int] = {}
+# Kinds of which one fault is told once, however often it shows: by what its diagnostics have in common.
+_COMMON: Mapping[Code, Callable[[Diagnostic], str]] = {
+    codes.MODULE_NOT_LOADED: lambda diagnostic: diagnostic.help,
+    codes.UNDEFINED_TABLE: lambda diagnostic: diagnostic.message,
+}
+_MORE = {
+    codes.MODULE_NOT_LOADED: ("needs this module", "need this module"),
+    codes.UNDEFINED_TABLE: ("uses it", "use it"),
+}
+
+
+def _once(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
+    """A module or a table that is missing is one fault, however often its names are used: the first use stays, with
+    the number of the others."""
+    more: dict[tuple[Code, str], int] = {}
     for diagnostic in diagnostics:
-        if diagnostic.code is codes.MODULE_NOT_LOADED:
-            more[diagnostic.help] = more.get(diagnostic.help, -1) + 1
+        common = _COMMON.get(diagnostic.code)
+        if common is not None:
+            key = diagnostic.code, common(diagnostic)
+            more[key] = more.get(key, -1) + 1
     kept: list[Diagnostic] = []
     for diagnostic in diagnostics:
-        if diagnostic.code is codes.MODULE_NOT_LOADED:
-            others = more.pop(diagnostic.help, None)
+        common = _COMMON.get(diagnostic.code)
+        if common is not None:
+            others = more.pop((diagnostic.code, common(diagnostic)), None)
             if others is None:
                 continue
             if others:
-                places = "1 more place" if others == 1 else f"{others} more places"
-                diagnostic = replace(diagnostic, notes=(f"{places} need this module, too", *diagnostic.notes))
+                one, many = _MORE[diagnostic.code]
+                places = f"1 more place {one}" if others == 1 else f"{others} more places {many}"
+                diagnostic = replace(diagnostic, notes=(f"{places}, too", *diagnostic.notes))
         kept.append(diagnostic)
     return kept
 

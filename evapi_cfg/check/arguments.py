@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from evapi_cfg.check import regexes, routes, substitutions
+from evapi_cfg.check import regexes, routes, substitutions, tables
 from evapi_cfg.check.context import Context
 from evapi_cfg.check.faults import Refusal
 from evapi_cfg.check.fixups import Reading, reading
@@ -59,6 +59,9 @@ def check(context: Context) -> Iterator[Diagnostic]:
             for fault in _faults(text, argument, number, call, export, variables):
                 clean = False
                 yield fault
+            if export.module == tables.HTABLE and (fault_ := context.tables.argument_fault(call, number, text)):
+                clean = False
+                yield fault_
             if _names_route(export, number) and "$" not in text.value and text.value:
                 fault_ = routes.undefined(text.value, text.span, scope, FAILS_AT_RUN)
                 if fault_ is not None:

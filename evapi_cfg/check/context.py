@@ -8,6 +8,7 @@ from functools import cached_property
 from evapi_cfg.catalog import Catalog
 from evapi_cfg.check.index import Index, build
 from evapi_cfg.check.scope import Scope
+from evapi_cfg.check.tables import Tables
 from evapi_cfg.check.variables import Variables
 from evapi_cfg.modules.spec import ModuleSpec
 from evapi_cfg.syntax.ast import Config
@@ -28,5 +29,9 @@ class Context:
         return build(self.config, LOOP_LIMIT)
 
     @cached_property
+    def tables(self) -> Tables:
+        return Tables(self.scope)
+
+    @cached_property
     def variables(self) -> Variables:
-        return Variables(self.scope, avp_default=self.config.avp_default)
+        return Variables(self.scope, self.tables, avp_default=self.config.avp_default)

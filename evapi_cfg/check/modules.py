@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from evapi_cfg import regex
 from evapi_cfg.check.context import Context
 from evapi_cfg.check.faults import module_loaded_later
 from evapi_cfg.check.scope import CORE, Scope
@@ -79,7 +78,7 @@ def _load(load: LoadModule, loads: dict[str, LoadModule], scope: Scope) -> Itera
 
 def _modparam(item: ModParam, order: int, loads: dict[str, LoadModule], scope: Scope) -> Iterator[Diagnostic]:
     pattern = item.modules.value
-    matched = _matched(pattern, list(loads), scope)
+    matched = scope.meant_by(pattern, loads)
     if matched is None:
         yield Diagnostic(
             codes.BAD_REGEX,
@@ -98,24 +97,6 @@ def _modparam(item: ModParam, order: int, loads: dict[str, LoadModule], scope: S
         if fault is not None:
             yield fault
             return
-
-
-def _matched(pattern: str, loaded: list[str], scope: Scope) -> list[str] | None:
-    """The loaded modules that a modparam is for; None where the expression does not compile."""
-    names = {module: _exported_name(module, scope) for module in loaded}
-    if pattern.replace("|", "").replace("_", "").isalnum() and pattern.isascii():
-        wanted = set(pattern.lower().split("|"))
-        return [module for module in loaded if names[module].lower() in wanted]
-    try:
-        compiled = regex.compile(f"^({pattern})$")
-    except regex.RegexError:
-        return None
-    return [module for module in loaded if compiled.search(names[module]) is not None]
-
-
-def _exported_name(module: str, scope: Scope) -> str:
-    exports = scope.module(module)
-    return exports.exported_name if exports else module
 
 
 def _no_module(item: ModParam, order: int, scope: Scope) -> Diagnostic:
@@ -168,7 +149,8 @@ def _param(item: ModParam, module: str, scope: Scope) -> Diagnostic | None:
         f"bad value for `{name}`: {refused}",
         item.value.span,
         "",
-        (FAILS_AT_START if known.spec.set is None else REFUSED,),  # a callback looks at it while the file is read
+        # What a callback is given it looks at while the file is read.
+        (REFUSED if known.spec.parsed or known.spec.set is not None else FAILS_AT_START,),
     )
 
 

@@ -7,10 +7,11 @@ it parses, so an export also carries the place from which on it is there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import NamedTuple
 
+from evapi_cfg import regex
 from evapi_cfg.catalog import ANY_NUMBER, Catalog, Module
 from evapi_cfg.catalog import PseudoVariable as CataloguedVariable
 from evapi_cfg.catalog import Transformation as CataloguedTransformation
@@ -106,6 +107,22 @@ class Scope:
     def module(self, name: str) -> Module | None:
         """A module's catalogued exports, of the target version or else of any other that has it."""
         return self.catalog.module(name)
+
+    def meant_by(self, pattern: str, loaded: Iterable[str]) -> list[str] | None:
+        """The modules of `loaded` that a modparam's first argument means; None where it does not compile."""
+        names = {module: self._exported_name(module) for module in loaded}
+        if pattern.replace("|", "").replace("_", "").isalnum() and pattern.isascii():
+            wanted = set(pattern.lower().split("|"))
+            return [module for module, name in names.items() if name.lower() in wanted]
+        try:
+            compiled = regex.compile(f"^({pattern})$")
+        except regex.RegexError:
+            return None
+        return [module for module, name in names.items() if compiled.search(name) is not None]
+
+    def _exported_name(self, module: str) -> str:
+        exports = self.module(module)
+        return exports.exported_name if exports else module
 
     def functions(self, name: str) -> tuple[Export, ...]:
         """What the loaded modules export under a name, in the order in which Kamailio searches."""

@@ -13,6 +13,7 @@ from evapi_cfg.check import transformations
 from evapi_cfg.check.faults import Refusal, module_loaded_later, module_not_loaded
 from evapi_cfg.check.scope import Scope, VariableClass
 from evapi_cfg.check.substitutions import VARIABLE
+from evapi_cfg.check.tables import Tables
 from evapi_cfg.check.verdicts import FAILS_AT_START, REFUSED
 from evapi_cfg.diagnostics import codes
 from evapi_cfg.diagnostics.model import Code, Diagnostic
@@ -31,8 +32,9 @@ _SHARED = "shv"  # its names are made in shared memory while the file is parsed
 class Variables:
     """Checks uses of variables in one configuration. Also the `Resolver` that specs ask about nested variables."""
 
-    def __init__(self, scope: Scope, *, avp_default: bool) -> None:
+    def __init__(self, scope: Scope, tables: Tables, *, avp_default: bool) -> None:
         self._scope = scope
+        self._tables = tables
         self._avp_default = avp_default  # an unknown `$name` is an AVP, as in files without `#!KAMAILIO`
         self._needs: dict[PVar, int] = {}  # right ones: order of the last module that they need
         self._right: set[str] = {"$$"}  # texts of variables in strings that are right
@@ -75,7 +77,7 @@ class Variables:
         outer = self._order, self._inside
         self._order, self._inside = order, -1
         try:
-            fault = self._form(pvar, found, order, verdict)
+            fault = self._form(pvar, found, order, verdict) or self._tables.variable_fault(pvar)
             if fault is not None:
                 return fault
             needs = found.order

@@ -12,7 +12,7 @@ from typing import TypeAlias, cast
 
 from evapi_cfg.compile.absent import Absent, Use, reaching
 from evapi_cfg.compile.emit import Emitter
-from evapi_cfg.compile.setup import set_up
+from evapi_cfg.compile.setup import matched_modules, set_up
 from evapi_cfg.compile.statements import Plan, Statements, function_definition
 from evapi_cfg.modules.context import Run, World
 from evapi_cfg.modules.resolve import Names
@@ -22,10 +22,12 @@ from evapi_cfg.syntax.ast import (
     Config,
     LoadModule,
     ModParam,
+    Number,
     RouteBlock,
     RouteCall,
     RouteKind,
     Statement,
+    String,
     Text,
 )
 from evapi_cfg.syntax.walk import walk
@@ -82,10 +84,9 @@ def load(
     world.defines = config.defines
     set_up(config, world, modules, overrides)
     absent = Absent(module_of, lambda: names.route)
-    for module in modules:
-        for item in config.items:
-            if isinstance(item, ModParam) and any(p.name == item.name.value and not p.runs for p in module.params):
-                absent.param(module.name, item.name.value, item.name.span)
+    for item in config.items:
+        if isinstance(item, ModParam):
+            _note_param(item, modules, absent)
     names.absent_variable = absent.variable
     names.absent_step = absent.step
     names.absent_select = absent.select
@@ -111,6 +112,21 @@ def load(
     main = {title: cast(Route, namespace[title]) for title, block in blocks.items() if block.name is None}
     not_run = tuple(NotRun(use, reaching(plan.calls, use.route)) for use in absent.uses.values())
     return Program(config, world, names, events, routes, main, frozenset(plan.waiting), not_run, namespace)
+
+
+def _note_param(item: ModParam, modules: list[ModuleSpec], absent: Absent) -> None:
+    """Records what a modparam asks for and what does not run here."""
+    by_name = {module.name: module for module in modules}
+    for name in matched_modules(item.modules.value, by_name):
+        for param in by_name[name].params:
+            if param.name != item.name.value:
+                continue
+            if not param.runs:
+                absent.param(name, param.name, item.name.span)
+            elif param.absent is not None and isinstance(item.value, (String, Number)):
+                part = param.absent(item.value.value)
+                if part:
+                    absent.param(name, f"{param.name}: {part}", item.name.span)
 
 
 # ---- compiling -------------------------------------------------------------------------------------------------

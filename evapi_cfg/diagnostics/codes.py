@@ -68,6 +68,7 @@ MODULE_LOADED_LATER = Code("module-loaded-later", ERROR, "a name is used above t
 UNKNOWN_MODPARAM = Code("unknown-modparam", ERROR, "a module has no parameter of this name")
 WRONG_MODPARAM_TYPE = Code("wrong-modparam-type", ERROR, "a modparam gets a string for a number or the reverse")
 BAD_MODPARAM_VALUE = Code("bad-modparam-value", ERROR, "a module refuses the value of its parameter")
+IGNORED_SETTING = Code("ignored-setting", WARNING, "a setting in the definition of a shared table is passed over")
 BAD_BIND_ADDR = Code("bad-bind-addr", ERROR, "evapi's bind_addr is no address to listen on")
 UNDEFINED_TIMER = Code("undefined-timer", ERROR, "a timer is named that no modparam above declares")
 UNDEFINED_QUEUE = Code("undefined-queue", WARNING, "a queue is named that no modparam declares")
@@ -137,6 +138,7 @@ BAD_VARIABLE_INDEX = Code("bad-variable-index", ERROR, "the index in a variable'
 BAD_VARIABLE = Code("bad-variable", ERROR, "the text behind a dollar sign is no pseudo-variable")
 READ_ONLY_VARIABLE = Code("read-only-variable", ERROR, "a variable that cannot be assigned stands left of `=`")
 TRANSFORMED_TARGET = Code("transformed-target", ERROR, "a variable with a transformation stands left of `=`")
+UNDEFINED_TABLE = Code("undefined-table", WARNING, "no modparam defines a shared table of this name")
 SHV_TOO_EARLY = Code("shv-too-early", ERROR, "$shv is used before Kamailio has shared memory")
 UNKNOWN_TRANSFORMATION = Code("unknown-transformation", ERROR, "no module has this transformation")
 BAD_TRANSFORMATION_ARGUMENT = Code(

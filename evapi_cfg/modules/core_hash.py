@@ -1,10 +1,13 @@
-"""The hash of core/hashes.h: core_hash, over one string or two."""
+"""The hashes of core/hashes.h: core_hash over one string or two, core_case_hash over one."""
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import Final
 
 _MASK: Final = 0xFFFFFFFF
+_WORDS: Final = tuple(Struct(f">{count}I") for count in range(33))  # by the number of whole words
+_SIGN: Final = 0x80
 
 
 def _mix(h: int, text: str) -> int:
@@ -25,3 +28,30 @@ def core_hash(one: str, other: str | None = None, size: int = 0) -> int:
         h = _mix(h, other)
     h = (h + (h >> 11) + (h >> 13) + (h >> 23)) & _MASK
     return h & (size - 1) if size else h
+
+
+def core_case_hash(text: str) -> int:
+    """32 bit, the same for ASCII letters of either case."""
+    data = text.encode("latin-1").lower()
+    whole = len(data) >> 2
+    if data.isascii() and whole < len(_WORDS):
+        h = 0
+        for v in _WORDS[whole].unpack_from(data):
+            h += v ^ (v >> 3)
+        v = int.from_bytes(data[whole << 2 :], "big")
+        h += v ^ (v >> 3)
+    else:
+        h = sum(v ^ (v >> 3) for v in _signed_words(data))
+    h &= _MASK
+    return (h + (h >> 11) + (h >> 13) + (h >> 23)) & _MASK
+
+
+def _signed_words(data: bytes) -> list[int]:
+    """Four bytes each, and the rest. A byte of C's `char` has a sign, which reaches into those in front of it."""
+    words = []
+    for at in range(0, len(data) + 1, 4):
+        v = 0
+        for byte in data[at : at + 4]:
+            v = ((v << 8) + byte - ((byte & _SIGN) << 1)) & _MASK
+        words.append(v)
+    return words

@@ -197,7 +197,8 @@ class Function:
 @dataclass(frozen=True, slots=True)
 class Param:
     """A modparam. `check` gives a message where the value is refused, else None. `default` None: none. `runs` False:
-    it is checked, but what it asks for does not run here, which is said at start."""
+    it is checked, but what it asks for does not run here, which is said at start; `absent` gives what of a value that
+    is, such as `dbtable`, or "". `parsed`: Kamailio looks at the value while it reads the file, not when it starts."""
 
     name: str
     type: type[int] | type[str]
@@ -205,6 +206,8 @@ class Param:
     check: Callable[[int | str], str | None] | None = None
     set: Callable[[World, int | str], None] | None = None  # for modparams that are a callback in Kamailio
     runs: bool = True
+    absent: Callable[[int | str], str] | None = None
+    parsed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

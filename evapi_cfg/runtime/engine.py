@@ -79,13 +79,18 @@ class Engine:
 
     def start(self) -> None:
         """The modules begin their work and event_route[core:worker-one-init] runs, once, before any client is there.
-        A second call does nothing."""
+        What the modules' routes leave in `World.vars` is what each space of $var begins with, as where a process
+        becomes others. A second call does nothing."""
         if self._started:
             return
         self._started = True
+        before = dict(self.world.vars)
         for module in loaded_modules(self.program.config, by_name):
             if module.start is not None:
                 module.start(self.world)
+        left = {name: value for name, value in self.world.vars.items() if before.get(name) != value}
+        for space in (self._vars, self.world.request_vars, self.world.timer_vars):
+            space.update(left)
         route = self.program.events.get(WORKER_ONE_INIT)
         if route is not None:
             run = _run_class(self._title(WORKER_ONE_INIT), False, self.world, self.world.request_vars)(None, None)

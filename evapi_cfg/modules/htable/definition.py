@@ -1,0 +1,188 @@
+"""Definitions of tables, `name=>size=8;autoexpire=60`, as the modparam `htable` takes them (htable/ht_api.c:
+ht_table_spec, keyvalue_parse_str; core/parser/parse_param.c: parse_params)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from evapi_cfg.source import show
+
+_BLANKS: Final = " \t\r\n"
+_HEAD: Final = re.compile(r"[ \t\r\n]*([^= \t\r\n]*)[ \t\r\n]*=>[ \t\r\n]*")
+_NAME: Final = re.compile(r"[^ \t\r\n,=;]*")
+_TOKEN: Final = re.compile(r"[^ \t\r\n,;]*")
+_UINT_MAX: Final = 2**32 - 1
+_LONG_MAX: Final = 2**63 - 1
+_SMALLEST: Final = 3  # the exponent of what is below 2
+_INSTEAD: Final = 14  # and of what is above 31
+_MOST_COLUMNS: Final = 8
+_NUMBERS: Final = ("size", "autoexpire", "dbmode", "updateexpire", "dmqreplicate")
+_TEXTS: Final = ("dbtable", "cols", "coldelim", "colnull")
+SETTINGS: Final = (*_NUMBERS, *_TEXTS, "initval")
+
+
+class BadDefinition(ValueError):
+    """The definition is not one that Kamailio takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One table. `autoexpire`: seconds that an item lives, 0 for ever. `initial`: what an item that is not there
+    reads as. `ignored`: what stands behind a comma, which Kamailio passes over without a word."""
+
+    name: str
+    slots: int = 16
+    autoexpire: int = 0
+    initial: int | None = None
+    updateexpire: int = 1
+    dbtable: str = ""
+    dbmode: int = 0
+    dmqreplicate: int = 0
+    ignored: str = ""
+
+
+def parse(text: str) -> Definition:
+    """Raises BadDefinition, whose message says what is wrong."""
+    head = _HEAD.match(text)
+    if head is None:
+        raise BadDefinition(f"`{show(text)}` is not of the form `name=>setting=value;...`")
+    rest = text[head.end() :]
+    if not rest:
+        raise BadDefinition(f"`{show(head[1])}` has no settings: at least one is needed, such as `size=8`")
+    given, ignored = _settings(rest.removesuffix(";"))
+    numbers = dict.fromkeys(_NUMBERS, 0) | {"size": 4, "updateexpire": 1}
+    texts = dict.fromkeys(_TEXTS, "")
+    initial = None
+    for name, value in given:
+        if name not in SETTINGS:
+            raise BadDefinition(f"there is no setting `{show(name)}`: they are {', '.join(sorted(SETTINGS))}")
+        if value is None:
+            if name not in texts:
+                raise BadDefinition(f"`{name}` has no value")
+        elif name in numbers:
+            numbers[name] = _unsigned(name, value)
+        elif name == "initval":
+            initial = _signed(value)
+        elif name.startswith("col") and name != "cols" and len(value) > 1:
+            raise BadDefinition(f"`{name}` is one character, not `{show(value)}`")
+        else:
+            texts[name] = value
+    _check_columns(texts["cols"])
+    return Definition(
+        head[1],
+        _slots(numbers["size"]),
+        numbers["autoexpire"],
+        initial,
+        numbers["updateexpire"],
+        texts["dbtable"],
+        numbers["dbmode"],
+        numbers["dmqreplicate"],
+        ignored,
+    )
+
+
+def check(value: int | str) -> str | None:
+    """What is wrong with a value of the modparam."""
+    try:
+        parse(str(value))
+    except BadDefinition as error:
+        return str(error)
+    return None
+
+
+def not_run(value: int | str) -> str:
+    """What of a definition does not run here: the table itself does."""
+    try:
+        definition = parse(str(value))
+    except BadDefinition:
+        return ""
+    if definition.dbtable:
+        return "dbtable"
+    return "dmqreplicate" if definition.dmqreplicate else ""
+
+
+def _settings(text: str) -> tuple[list[tuple[str, str | None]], str]:
+    """The settings, the last one first, so that of two with one name the first counts, with None where there is no `=`;
+    and what is passed over."""
+    found: list[tuple[str, str | None]] = []
+    at = 0
+    while text:
+        match = _NAME.match(text, at)
+        assert match is not None
+        name, value = match[0], None
+        at = _behind_blanks(text, match.end())
+        if text[at : at + 1] == "=":
+            at = _behind_blanks(text, at + 1)
+            value, at = _value(text, at, name)
+            at = _behind_blanks(text, at)
+        found.insert(0, (name, value))
+        following = text[at : at + 1]
+        if not following or following in ",>":
+            return found, text[at:]
+        if following != ";":
+            raise BadDefinition(f"`{show(text[at:])}` stands where a `;` should")
+        at = _behind_blanks(text, at + 1)
+        if at == len(text):
+            raise BadDefinition("there is no setting behind the last `;`")
+    return found, ""
+
+
+def _value(text: str, at: int, name: str) -> tuple[str, int]:
+    quote = text[at : at + 1]
+    if not quote:
+        return "", at
+    if quote in ("'", '"'):
+        end = text.find(quote, at + 1)
+        if end < 0:
+            raise BadDefinition(f"the value of `{show(name)}` has no closing quote")
+        return text[at + 1 : end], end + 1
+    match = _TOKEN.match(text, at)
+    assert match is not None
+    if not match[0]:
+        raise BadDefinition(f"`{show(name)}` has no value")
+    return match[0], match.end()
+
+
+def _behind_blanks(text: str, at: int) -> int:
+    while at < len(text) and text[at] in _BLANKS:
+        at += 1
+    return at
+
+
+def _unsigned(name: str, value: str) -> int:
+    digits = value.removeprefix("+")
+    if digits and not (digits.isascii() and digits.isdecimal()):
+        raise BadDefinition(f"`{name}` is a number from 0 on, not `{show(value)}`")
+    if len(digits) > 20 or int(digits or 0) > _UINT_MAX:
+        raise BadDefinition(f"`{name}` is at most {_UINT_MAX}")
+    return int(digits or 0)
+
+
+def _signed(value: str) -> int:
+    digits = value[1:] if value[:1] in ("+", "-") else value
+    if digits and not (digits.isascii() and digits.isdecimal()):
+        raise BadDefinition(f"`initval` is a number, not `{show(value)}`: a text cannot be one")
+    number = int(digits or 0) if len(digits) < 30 else _LONG_MAX + 2
+    if value.startswith("-"):
+        number = -number
+    if not -_LONG_MAX - 1 <= number <= _LONG_MAX:
+        raise BadDefinition("`initval` does not fit into 64 bit")
+    return number
+
+
+def _slots(size: int) -> int:
+    """`size` is an exponent of 2, read as a C int."""
+    size = size - 2**32 if size >= 2**31 else size
+    if size <= 1:
+        return 1 << _SMALLEST
+    return 1 << (_INSTEAD if size > 31 else size)
+
+
+def _check_columns(columns: str) -> None:
+    count = columns.count(",") + 1
+    if columns and count < 2:
+        raise BadDefinition("`cols` names two columns at least, such as `'prefix,value'`")
+    if count > _MOST_COLUMNS:
+        raise BadDefinition(f"`cols` names {count} columns, at most {_MOST_COLUMNS} are taken")

@@ -1,0 +1,208 @@
+"""What the tables answer from outside the script (htable/htable.c: htable_rpc). Numbers are shown as C ints."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from evapi_cfg.modules.htable.state import State, state_of
+from evapi_cfg.modules.htable.table import Item, Table
+from evapi_cfg.modules.json_type import Json
+from evapi_cfg.modules.rpc import RpcCall, RpcCommand, RpcFault
+from evapi_cfg.source import show, store
+
+_TOO_FEW: Final = "Not enough parameters"
+_SET: Final = "Ok. Key set to new value."
+_INT_MIN: Final = -(2**31)
+_LONG_MIN: Final = -(2**63)
+
+
+def _state(call: RpcCall) -> State:
+    return state_of(call.world)
+
+
+def _text(call: RpcCall, message: str, *, converts: bool = False) -> str:
+    """The next parameter, which is a text; `converts`: a number is taken as its digits."""
+    value = call.value()
+    if isinstance(value, str):
+        return store(value)
+    if converts and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(int(value) & 0xFFFFFFFFFFFFFFFF)
+    raise RpcFault(500, message)
+
+
+def _number(call: RpcCall, message: str, lowest: int) -> int:
+    """The next parameter as a number: 0 where it is none, `lowest` where it does not fit."""
+    value = call.value()
+    if value is None:
+        raise RpcFault(500, message)
+    if not isinstance(value, (int, float)):
+        return 0
+    number = int(value) if abs(value) < 2**64 else 2**64
+    return number if lowest <= number < -lowest else lowest
+
+
+def _table(call: RpcCall, name: str, message: str = "No such htable") -> Table:
+    table = _state(call).tables.get(name)
+    if table is None:
+        raise RpcFault(500, message)
+    return table
+
+
+def _named_table(call: RpcCall) -> Table:
+    return _table(call, _text(call, "No htable name given"))
+
+
+def _shown(value: int | str) -> int | str:
+    """A value as an answer has it."""
+    return show(value) if isinstance(value, str) else ((value + 2**31) & 0xFFFFFFFF) - 2**31
+
+
+def _dump(call: RpcCall) -> Json:
+    return [
+        {"entry": slot, "size": len(items), "slot": [_entry(item) for item in items]}
+        for slot, items in _named_table(call).slots()
+    ]
+
+
+def _entry(item: Item) -> Json:
+    kind = "str" if isinstance(item.value, str) else "int"
+    return {"name": show(item.key), "value": _shown(item.value), "type": kind}
+
+
+def _delete(call: RpcCall) -> Json:
+    message = f"{_TOO_FEW} (htable name & key name)"
+    name, key = _text(call, message), _text(call, message)
+    if not _table(call, name).remove(key):
+        raise RpcFault(404, "Key not found in htable.")
+    return "Ok. Key deleted."
+
+
+def _get(call: RpcCall) -> Json:
+    message = f"{_TOO_FEW} (htable name and key name)"
+    name, key = _text(call, message), _text(call, message)
+    item = _table(call, name).find(key)
+    if item is None:
+        raise RpcFault(500, "Key name doesn't exist in htable.")
+    flags = 2 if isinstance(item.value, str) else 0  # core/usr_avp.h: AVP_VAL_STR
+    expire = "NEVER"
+    if item.expire:
+        expire = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(item.expire))
+    return {"item": {"name": show(item.key), "value": _shown(item.value), "flags": flags, "expire": expire}}
+
+
+def _sets(call: RpcCall) -> Json:
+    message = f"{_TOO_FEW} (htable name, key name and value)"
+    name, key, value = _text(call, message), _text(call, message), _text(call, message, converts=True)
+    _table(call, name).set(key, value)
+    return _SET
+
+
+def _seti(call: RpcCall) -> Json:
+    message = f"{_TOO_FEW} (htable name, key name and value)"
+    name, key, value = _text(call, message), _text(call, message), _number(call, message, _LONG_MIN)
+    _table(call, name).set(key, value)
+    return _SET
+
+
+def _setex(call: RpcCall) -> Json:
+    message = f"{_TOO_FEW} (htable name, item name and expire)"
+    name, key, seconds = _text(call, message), _text(call, message), _number(call, message, _INT_MIN)
+    _table(call, name).live(key, seconds)
+    return "Ok"
+
+
+_FOUR: Final = f"{_TOO_FEW} (htable name, key name, value and expire)"
+
+
+def _setxs(call: RpcCall) -> Json:
+    name, key = _text(call, _FOUR), _text(call, _FOUR)
+    value, seconds = _text(call, _FOUR, converts=True), _number(call, _FOUR, _INT_MIN)
+    _table(call, name, "Failed to set the item").set(key, value, seconds)
+    return _SET
+
+
+def _setxi(call: RpcCall) -> Json:
+    name, key = _text(call, _FOUR), _text(call, _FOUR)
+    value, seconds = _number(call, _FOUR, _INT_MIN), _number(call, _FOUR, _INT_MIN)
+    _table(call, name, "Failed to set the item").set(key, value, seconds)
+    return _SET
+
+
+def _newest_first(call: RpcCall) -> list[Table]:
+    tables = list(reversed(_state(call).tables.values()))
+    if not tables:
+        raise RpcFault(500, "No htables")
+    return tables
+
+
+def _list(call: RpcCall) -> Json:
+    return [
+        {
+            "name": show(table.name),
+            "dbtable": show(table.definition.dbtable[:127]),
+            "dbmode": _shown(table.definition.dbmode),
+            "expire": _shown(table.autoexpire),
+            "updateexpire": _shown(table.definition.updateexpire),
+            "size": table.definition.slots,
+            "dmqreplicate": _shown(table.definition.dmqreplicate),
+        }
+        for table in _newest_first(call)
+    ]
+
+
+def _stats(call: RpcCall) -> Json:
+    return [_counts(table) for table in _newest_first(call)]
+
+
+def _counts(table: Table) -> Json:
+    sizes = [len(items) for _, items in table.slots()]
+    slots = table.definition.slots
+    least = min(sizes) if len(sizes) == slots else 0
+    return {
+        "name": show(table.name),
+        "slots": slots,
+        "all": len(table.items),
+        "min": least,
+        "max": max(sizes, default=0),
+    }
+
+
+def _flush(call: RpcCall) -> Json:
+    _named_table(call).clear()
+    return "Ok. Htable flushed."
+
+
+def _database(call: RpcCall) -> Json:
+    """There is none here, whatever the file says."""
+    if not call.world.str_param("htable", "db_url", ""):
+        raise RpcFault(500, "No htable db_url")
+    raise RpcFault(500, "Failed to init htable db connection")
+
+
+def _dmqsync(call: RpcCall) -> Json:
+    raise RpcFault(500, "HTable DMQ Sync Failed")
+
+
+def _dmqresync(call: RpcCall) -> Json:
+    _named_table(call).clear()
+    raise RpcFault(500, "HTable DMQ Sync Failed")
+
+
+COMMANDS: Final = (
+    RpcCommand("htable.dump", _dump, "all items of a table, slot by slot"),
+    RpcCommand("htable.delete", _delete, "takes an item away"),
+    RpcCommand("htable.get", _get, "an item with its value"),
+    RpcCommand("htable.sets", _sets, "sets an item to a text"),
+    RpcCommand("htable.seti", _seti, "sets an item to a number"),
+    RpcCommand("htable.setex", _setex, "says how long an item lives from now on"),
+    RpcCommand("htable.setxs", _setxs, "sets an item to a text, and how long it lives"),
+    RpcCommand("htable.setxi", _setxi, "sets an item to a number, and how long it lives"),
+    RpcCommand("htable.listTables", _list, "the tables and their settings"),
+    RpcCommand("htable.reload", _database, "reads a table from the database, which there is none of here"),
+    RpcCommand("htable.store", _database, "writes a table to the database, which there is none of here"),
+    RpcCommand("htable.stats", _stats, "how many items the tables and their slots have"),
+    RpcCommand("htable.flush", _flush, "empties a table"),
+    RpcCommand("htable.dmqsync", _dmqsync, "asks other Kamailios for their items, which there are none of here"),
+    RpcCommand("htable.dmqresync", _dmqresync, "the same, with the table emptied first"),
+)
