@@ -179,6 +179,7 @@ def run(
     max_frame: Annotated[int, typer.Option(metavar="BYTES", help="The longest frame.")] = 32767,
     drain: Annotated[float, typer.Option(metavar="SECONDS", help="Time for clients to read what is left.")] = 5.0,
     sip: Annotated[bool, typer.Option("--sip/--no-sip", help="Listen for SIP where the file says.")] = True,
+    allow_exec: Annotated[bool, typer.Option("--allow-exec", help="Let the file's exec_* run commands.")] = False,
 ) -> None:
     """Serves a kamailio.cfg: the TCP event server that Kamailio's EVAPI module would be."""
     from evapi_cfg import service
@@ -198,6 +199,7 @@ def run(
             max_frame=max_frame,
             drain=drain,
             sip=sip,
+            allow_exec=allow_exec,
         ),
     )
     raise typer.Exit(status)

@@ -14,7 +14,16 @@ from evapi_cfg.modules.context import Level
 from evapi_cfg.runtime.app import App, load_report
 from evapi_cfg.runtime.log import LogFormat, LogWriter, parse_level
 from evapi_cfg.runtime.overrides import Override, OverrideRefused
-from evapi_cfg.server import CannotListen, EventServer, Limits, LogStream, is_terminal, run_until_told, shown
+from evapi_cfg.server import (
+    CannotListen,
+    EventServer,
+    HttpClientMissing,
+    Limits,
+    LogStream,
+    is_terminal,
+    run_until_told,
+    shown,
+)
 from evapi_cfg.sip.uri import PROTOCOL_NAMES
 from evapi_cfg.syntax.ast import LoadModule
 
@@ -33,6 +42,7 @@ class Options:
     max_frame: int  # bytes
     drain: float  # seconds
     sip: bool  # whether to listen for SIP where the file says
+    allow_exec: bool  # whether the file may run commands
 
 
 def run(read: Callable[[], Report | None], options: Options) -> int:
@@ -57,7 +67,9 @@ def run(read: Callable[[], Report | None], options: Options) -> int:
         log(Level.ERROR, "evapi", f"nothing to serve: {report.files[0].name} does not load module evapi")
         return FAULTY
     try:
-        app = load_report(report, params=options.params, log=log, max_frame=options.max_frame)
+        app = load_report(
+            report, params=options.params, log=log, max_frame=options.max_frame, allow_exec=options.allow_exec
+        )
     except OverrideRefused as err:
         stream(f"evapi-cfg: --set {err}\n")
         return UNABLE
@@ -82,6 +94,9 @@ def run(read: Callable[[], Report | None], options: Options) -> int:
 
     try:
         run_until_told(app, limits, stream, ready, sip=options.sip)
+    except HttpClientMissing as err:
+        _say(log, Level.ERROR, "http_async_client", str(err))
+        return UNABLE
     except CannotListen as err:
         _say(log, Level.ERROR, "evapi", str(err))
         if str(err).startswith("SIP"):
@@ -113,6 +128,7 @@ def _tell_not_run(app: App, log: LogWriter) -> None:
     lines = [
         f"  {entry.use.span}: `{entry.use.name}`"
         + (f" of module {entry.use.module}" if entry.use.module else "")
+        + (f" ({entry.use.unless})" if entry.use.unless else "")
         + (f", reached from {', '.join(entry.blocks)}" if entry.blocks else "")
         for entry in sorted(app.not_run, key=lambda entry: not _reached_by_events(entry))
     ]

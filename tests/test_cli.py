@@ -389,6 +389,38 @@ def test_strict_refuses_what_does_not_run_here(evapi_cfg: Command, tmp_path: Pat
     assert "listening" not in done.err
 
 
+EXEC = HEAD.replace("request_route", 'loadmodule "exec"\nrequest_route') + (
+    'event_route[evapi:message-received] { exec_cmd("true"); }\n'
+)
+
+
+def test_commands_are_named_at_start_unless_they_are_allowed(serve: Callable[..., Done]) -> None:
+    done = serve(EXEC)
+    assert "`exec_cmd()` of module exec (only with --allow-exec), reached from event_route" in done.err
+    assert "--allow-exec" not in serve(EXEC, "--allow-exec").err
+
+
+def test_commands_that_are_not_allowed_are_not_strict(evapi_cfg: Command, tmp_path: Path) -> None:
+    (tmp_path / "my.cfg").write_text(EXEC)
+    done = evapi_cfg("run", "--strict", *ANY_PORT, "my.cfg")
+    assert done.status == 1
+    assert "--strict: refused to start" in done.err
+
+
+def test_without_the_http_client_a_cfg_that_asks_http_servers_does_not_start(
+    evapi_cfg: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "aiohttp", None)  # as if it were not installed
+    asks = HEAD.replace("request_route", 'loadmodule "tm"\nloadmodule "http_async_client"\nrequest_route')
+    (tmp_path / "my.cfg").write_text(asks)
+    done = evapi_cfg("run", *ANY_PORT, "--log-level", "ALERT", "my.cfg")
+    assert done.status == 2
+    assert done.err == (
+        "ERROR    http_async_client: http_async_query needs aiohttp, which is not installed: "
+        "pip install 'evapi-cfg[http]'\n"
+    )
+
+
 LOGGING = HEAD + 'event_route[core:worker-one-init] {\n  xlog("L_NOTICE", "n\\n");\n  xlog("L_INFO", "i\\n");\n}\n'
 
 

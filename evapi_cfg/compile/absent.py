@@ -23,6 +23,7 @@ class Use:
     module: str  # the module that has it; "" where that is not known
     span: Span
     route: str  # title of the block that it stands in
+    unless: str = ""  # what would make it run
 
 
 class Absent:
@@ -47,9 +48,9 @@ class Absent:
 
         return tell
 
-    def named(self, name: str, span: Span) -> Use:
+    def named(self, name: str, span: Span, unless: str = "") -> Use:
         """A use that is listed at start."""
-        use = Use(name, self._module_of(name), span, self._route())
+        use = Use(name, self._module_of(name), span, self._route(), unless)
         return self.uses.setdefault((name, span), use)
 
     def param(self, module: str, name: str, span: Span) -> None:

@@ -38,6 +38,8 @@ class Arguments(Expressions):
         _module, function = found
         if not function.runs:
             self.note_not_run(node)
+        elif function.permit and (world := self.names.world) is not None and function.permit not in world.permits:
+            self.note_not_run(node, f"only with --allow-{function.permit}")
         prepared = self._fixed(function, node)
         arguments = [
             self._argument(kind, arg, fixed, function.lazy)
@@ -56,7 +58,7 @@ class Arguments(Expressions):
     def awaited(self, made: ast.expr, function: Function) -> ast.expr:
         return made
 
-    def note_not_run(self, node: Call) -> None:
+    def note_not_run(self, node: Call, unless: str = "") -> None:
         """A call of a function that says itself that it does not run here."""
         raise NotImplementedError
 

@@ -186,8 +186,8 @@ class Statements(Arguments):
             return ast.Await(call(self.function(support.settled), made))
         return made
 
-    def note_not_run(self, node: Call) -> None:
-        self.plan.absent.named(f"{node.name}()", node.span)
+    def note_not_run(self, node: Call, unless: str = "") -> None:
+        self.plan.absent.named(f"{node.name}()", node.span, unless)
 
     def not_run(self, node: Call) -> ast.expr:
         return call(self.function(self.plan.absent.function(node)), name(RUN))

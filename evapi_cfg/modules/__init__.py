@@ -9,7 +9,9 @@ from evapi_cfg.modules import (
     core,
     corex,
     evapi,
+    exec,
     htable,
+    http_async_client,
     jansson,
     json,
     kex,
@@ -55,5 +57,7 @@ MODULES: Final[tuple[ModuleSpec, ...]] = (
     timer.MODULE,
     uuid.MODULE,
     rtjson.MODULE,
+    exec.MODULE,
+    http_async_client.MODULE,
 )
 by_name: Final[dict[str, ModuleSpec]] = {module.name: module for module in MODULES}

@@ -19,6 +19,7 @@ from evapi_cfg.timers import Timers
 from evapi_cfg.values import Value
 
 if TYPE_CHECKING:
+    from evapi_cfg.modules.outside import Outside
     from evapi_cfg.modules.pv.xavp import Xavp
     from evapi_cfg.modules.spec import Resolver
     from evapi_cfg.sip.message import Message, Received, Socket
@@ -145,6 +146,8 @@ class World:
         # In a KEMI script: its function of that name, ready to be called for the event of the other name.
         self.kemi_route: Callable[[str, str], Route | None] | None = None
         self.timers = Timers(self.clock.monotonic)
+        self.outside: Outside | None = None  # None: nobody is there who could do it
+        self.permits: frozenset[str] = frozenset()  # what `evapi-cfg run --allow-...` allows, such as `exec`
         self.outbox: list[tuple[Received, int, str]] = []
         self.server_header = ""  # the header line of that name in replies, with its end
         self.request_vars: dict[str, int | str] = {}  # $var of the blocks that SIP requests run
@@ -203,6 +206,7 @@ class Run:
     picked: Outgoing | None = None  # the branch whose failure a failure_route is about
     outcome: int = 0  # what the script has done with its transaction: see modules/tm/core.py
     nested: int = 0  # how many resumed runs are around it
+    answer: object | None = None  # from outside, that the run is about; the module that asked knows what it is
     avps: dict[str, list[int | str]] | None = None
     xavp: list[Xavp] | None = None
     xavu: list[Xavp] | None = None
@@ -228,6 +232,8 @@ class Run:
         made = new_run(self.world, self.vars, message, title, kind)
         made.dispatcher = self.dispatcher
         made.nested = self.nested + 1
+        if self.answer is not None:
+            made.answer = self.answer
         return made
 
 

@@ -179,6 +179,7 @@ class Function:
     compiler treats it as `route($var(x))`.
     `const`: all arguments must be constant, whatever their kinds.
     `runs` False: it is listed at start as what does not run here, and its call says so where that is so.
+    `permit`: it runs only with `evapi-cfg run --allow-<permit>`; without that it is listed as well.
     """
 
     name: str
@@ -192,6 +193,7 @@ class Function:
     calls_route: bool = False
     const: bool = False
     runs: bool = True
+    permit: str = ""
 
 
 @dataclass(frozen=True, slots=True)

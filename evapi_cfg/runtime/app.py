@@ -16,6 +16,7 @@ from evapi_cfg.check.report import Report, check_file, check_text
 from evapi_cfg.compile.program import NotRun, Program, load
 from evapi_cfg.diagnostics.model import Severity
 from evapi_cfg.modules.context import Clock, Level, Log, World
+from evapi_cfg.modules.outside import Outside
 from evapi_cfg.protocol import netstring
 from evapi_cfg.runtime.engine import MAX_FRAME, Engine, make_hub
 from evapi_cfg.runtime.hub import EventClient, EventHub
@@ -179,7 +180,8 @@ class App:
         return SipPeer(self, address, port)
 
     def advance(self) -> None:
-        """Goes on with what waits and whose time has come, by the clock that the app was loaded with."""
+        """Goes on with what waits and whose time has come, by the clock that the app was loaded with; to be called as
+        well when an `outside` of your own has brought something."""
         self.engine.advance()
         self.deliver()
 
@@ -204,16 +206,29 @@ def load_file(
     clock: Clock | None = None,
     random: _random.Random | None = None,
     max_frame: int = MAX_FRAME,
+    allow_exec: bool = False,
+    outside: Outside | None = None,
 ) -> App:
     """Reads, checks and loads a kamailio.cfg.
 
     `defines` are as `-A` on the command line, `params` modparams that come after the file's: (module, name, value).
     `log` gets the log lines; by default they are kept in `app.log.lines`. `max_frame`: bytes of the longest frame.
+    `allow_exec`: the functions of module exec may run commands. `outside` does what routes ask of the world outside:
+    commands, and queries to HTTP servers; without one they fail until `serve` brings its own.
     Raises ConfigError where the checker finds errors, SourceError where the file cannot be read, ValueError where
     `params` names what no loaded module has, or gives it a value that it does not take.
     """
     report = check_file(path, defines=defines or {})
-    return load_report(report, params=params, log=log, clock=clock, random=random, max_frame=max_frame)
+    return load_report(
+        report,
+        params=params,
+        log=log,
+        clock=clock,
+        random=random,
+        max_frame=max_frame,
+        allow_exec=allow_exec,
+        outside=outside,
+    )
 
 
 def load_text(
@@ -226,10 +241,21 @@ def load_text(
     clock: Clock | None = None,
     random: _random.Random | None = None,
     max_frame: int = MAX_FRAME,
+    allow_exec: bool = False,
+    outside: Outside | None = None,
 ) -> App:
     """As load_file, for a configuration that is at hand as text."""
     report = check_text(store(text), name, defines=defines or {})
-    return load_report(report, params=params, log=log, clock=clock, random=random, max_frame=max_frame)
+    return load_report(
+        report,
+        params=params,
+        log=log,
+        clock=clock,
+        random=random,
+        max_frame=max_frame,
+        allow_exec=allow_exec,
+        outside=outside,
+    )
 
 
 def load_report(
@@ -240,6 +266,8 @@ def load_report(
     clock: Clock | None = None,
     random: _random.Random | None = None,
     max_frame: int = MAX_FRAME,
+    allow_exec: bool = False,
+    outside: Outside | None = None,
 ) -> App:
     """Loads what has been checked already; raises ConfigError where errors were found, ValueError as load_file."""
     if report.errors:
@@ -247,6 +275,8 @@ def load_report(
     log = log if log is not None else Records()
     # The modparams decide what the hub is like, and they are known once the program is loaded.
     world = World(hub=EventHub(0), log=log, clock=clock, random=random)
+    world.outside = outside
+    world.permits = frozenset(("exec",) if allow_exec else ())
     overrides = list(checked(params, report.config, modules.by_name)) if params else []
     program = load(report.config, world, modules.by_name, overrides=overrides, module_of=_module_of(report.config))
     made = make_hub(world)

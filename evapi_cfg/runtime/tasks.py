@@ -6,14 +6,16 @@ Rules that a script can see are in `modules` and `compile`; here is only how a P
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from functools import partial
 from types import TracebackType
 from typing import Any, cast
 
 from evapi_cfg.compile.program import Program, Route
 from evapi_cfg.modules.context import Level, Pause, Run, ScriptOver
+from evapi_cfg.modules.outside import Outcome
 from evapi_cfg.source import Span
 
-Waiting = Coroutine[Pause, None, int]
+Waiting = Coroutine["Pause | Outcome[Any]", None, int]
 Done = Callable[[Run], None]
 
 
@@ -29,7 +31,7 @@ class Task:
 
 
 class Tasks:
-    """Runs blocks of one program. `waiting` is how many runs wait for their time."""
+    """Runs blocks of one program. `waiting` is how many runs wait for their time, or for something from outside."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -57,19 +59,22 @@ class Tasks:
         return None if isinstance(outcome, int) else cast(Waiting, outcome)
 
     def go_on_later(self, run: Run, coroutine: Waiting, done: Done) -> None:
-        """Goes on with a run until it waits, and then again when its time has come."""
+        """Goes on with a run until it waits, and then again when its time has come or what it waits for is there."""
         self.waiting += 1
         self._step(Task(run, coroutine, done))
 
     def _step(self, task: Task) -> None:
         try:
-            pause = task.coroutine.send(None)
+            wanted = task.coroutine.send(None)
         except (StopIteration, ScriptOver):
             pass
         except Exception as error:
             self.crashed(task.run, error)
         else:
-            self.world.timers.queue(pause.seconds, self._step).start(task)
+            if isinstance(wanted, Pause):
+                self.world.timers.queue(wanted.seconds, self._step).start(task)
+            else:
+                wanted.go_on = partial(self._step, task)
             return
         self.waiting -= 1
         task.done(task.run)

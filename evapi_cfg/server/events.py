@@ -18,6 +18,7 @@ from evapi_cfg.runtime.engine import Engine
 from evapi_cfg.runtime.hub import EventClient
 from evapi_cfg.server.acceptor import Acceptor
 from evapi_cfg.server.addresses import bound
+from evapi_cfg.server.outside import OthersOutside, ServedOutside
 
 MAX_QUEUE = 8 << 20
 DRAIN = 5.0
@@ -145,6 +146,9 @@ class EventServer:
         self.stop_sip: Callable[[], None] = _nothing
         self.end_sip: Callable[[], None] = _nothing
         engine.flush = self.flush
+        self._outside = ServedOutside(self._go_on)
+        others = engine.world.outside
+        engine.world.outside = self._outside if others is None else OthersOutside(others, self._go_on)
 
     # ---- listening
 
@@ -237,6 +241,10 @@ class EventServer:
 
     def _due(self) -> None:
         self._timer = None
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Goes on with what is due, and with what waits for a worker that is free now."""
         self.engine.advance()
         self.flush()
 
@@ -262,8 +270,10 @@ class EventServer:
         self.stop_sip()
         for transport in self.transports:
             transport.pause_reading()
-        while not self.engine.idle and self._loop.time() < end:
+        while not (self.engine.idle and self._outside.idle) and self._loop.time() < end:
             await asyncio.sleep(0.005)
+        self.engine.world.outside = None
+        await self._outside.close()
         self.engine.requests.end()
         self.flush()
         self.end_sip()

@@ -13,9 +13,11 @@ from typing import Final
 
 from evapi_cfg.modules import evapi
 from evapi_cfg.modules.context import Level, Log
+from evapi_cfg.modules.http_async_client.state import NAME as HTTP_ASYNC_CLIENT
 from evapi_cfg.runtime.app import App
 from evapi_cfg.server.addresses import CannotListen
 from evapi_cfg.server.events import EventServer, Limits
+from evapi_cfg.server.http_client import check_installed
 from evapi_cfg.server.log_stream import LogStream
 from evapi_cfg.server.sip import SipServer
 
@@ -31,10 +33,12 @@ async def serve(
     `sip`: also on the SIP sockets that it asks for; `app.sip_addresses` tells which they are.
 
     Port 0 is any free port; the server's `address` tells. End it with `await server.close()`.
-    Raises CannotListen.
+    Raises CannotListen, and ImportError where the cfg asks HTTP servers and aiohttp is not installed.
     """
     if app.engine.flush is not None or app.engine.hub.clients:
         raise RuntimeError("this App is served already, or has been connected to by hand: load another one")
+    if HTTP_ASYNC_CLIENT in app.program.world.state and app.program.world.outside is None:
+        check_installed()
     bound_host, bound_port = configured_address(app)
     server = EventServer(app.engine, limits)
     sip_server = SipServer(server) if sip and app.wants_sip else None

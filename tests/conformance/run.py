@@ -22,6 +22,10 @@ Steps, one a line (`#` starts a comment):
                       `raw`, and @PEER@, @SIPPORT@; end it with two blank indented lines
   stream N            the same bytes on N's TCP connection
   hangup N            N closes its TCP connection
+  web PATH STATUS REASON   what the case's own HTTP server answers to requests for PATH from now on; the indented lines
+                      below it are headers, and behind a blank indented line the body. Several for one PATH are given
+                      one after the other. In place of the status: `silent` never answers, `hang up` closes the
+                      connection, `after MS STATUS REASON` answers late. What it is asked is shown
   take C NAME REGEX   group 1 of REGEX in all that C has received; later steps write it ${NAME}
   wait MS             let MS milliseconds pass
   framing raw         sends are bare (netstring_format 0)
@@ -29,8 +33,9 @@ Steps, one a line (`#` starts a comment):
   needs 6.1           the case needs at least this Kamailio version
   cfg FILE            the cfg is FILE, named from the case's folder, in place of `--- cfg`; 127.0.0.1:8448 and
                       127.0.0.1:5060 in it become the ports of this run
-In the cfg, @PORT@ is the evapi port, @SIPPORT@ the SIP port, and a line @HEAD@ stands for head.cfg,
-which lies beside this script: the listen address, the modules and evapi's modparams.
+In the cfg, @PORT@ is the evapi port, @SIPPORT@ the SIP port, @WEBPORT@ that of the HTTP server, which is there then,
+and a line @HEAD@ stands for head.cfg, which lies beside this script: the listen address, the modules and evapi's
+modparams.
 
 Only the standard library is used.  Exit status: 0 all as recorded, 1 some differ, 2 could not run.
 """
@@ -156,7 +161,7 @@ class Server:
                 str(path),
             ]
         else:
-            argv = [*shlex.split(command), "run", "--log-format", "json", str(path)]
+            argv = [*shlex.split(command), "run", "--allow-exec", "--log-format", "json", str(path)]
         self.proc = subprocess.Popen(
             argv, stdout=self.log_file, stderr=subprocess.STDOUT, cwd=work, start_new_session=True
         )
@@ -258,9 +263,76 @@ class Stream:
         return found
 
 
+class Web:
+    """A small HTTP server that answers as the case's `web` steps say, and keeps what it is asked."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, list[tuple[str, list[str]]]] = {}
+        self.asked: list[str] = []
+        self._ended = threading.Event()
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listening.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while not self._ended.is_set():
+            try:
+                peer = self._listening.accept()[0]
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(peer,), daemon=True).start()
+
+    def _serve(self, peer: socket.socket) -> None:
+        try:
+            with peer, peer.makefile("rb") as stream:
+                while self._answer(peer, stream):
+                    pass
+        except OSError:
+            pass
+
+    def _answer(self, peer: socket.socket, stream) -> bool:
+        """One request and its answer; whether the connection stays."""
+        first = stream.readline().decode("latin-1").rstrip()
+        if not first:
+            return False
+        headers = []
+        while line := stream.readline().decode("latin-1").rstrip():
+            headers.append(line)
+        size = next((int(h.partition(":")[2]) for h in headers if h.lower().startswith("content-length:")), 0)
+        if any(h.lower().startswith("expect:") for h in headers):
+            peer.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        body = stream.read(size).decode("latin-1")
+        # where it goes and how long the body is says nothing new; nor do blanks around a value
+        shown = [": ".join(part.strip() for part in h.split(":", 1)) for h in sorted(headers, key=str.lower)]
+        shown = [h for h in shown if not re.match("(?i)host:|content-length:", h)]
+        self.asked += [f"web < {first}", *(f"web <   {h}" for h in shown), *([f"web <   | {body!r}"] if body else [])]
+        path = [*first.split(), "", ""][1]
+        planned = self.answers.get(path, [("404 Not Found", [])])
+        how, lines = planned.pop(0) if len(planned) > 1 else planned[0]
+        if how == "hang up":
+            return False
+        if how == "silent":
+            self._ended.wait()
+            return False
+        if how.startswith("after "):
+            _, ms, how = how.split(" ", 2)
+            self._ended.wait(float(ms) / 1000)
+        given = lines[: lines.index("")] if "" in lines else lines
+        data = unescape("\\r\\n".join(lines[len(given) + 1 :]))
+        framed = any(re.match("(?i)content-length:|transfer-encoding:", h) for h in given)
+        if not framed and how[:3] not in ("204", "304"):
+            given = [*given, f"Content-Length: {len(data)}"]
+        peer.sendall("\r\n".join([f"HTTP/1.1 {how}", *given, "", ""]).encode() + data)
+        return not any(re.match("(?i)connection: *close", h) for h in given)
+
+    def close(self) -> None:
+        self._ended.set()
+        self._listening.close()
+
+
 class Play:
-    def __init__(self, case: Case, server: Server):
-        self.case, self.server = case, server
+    def __init__(self, case: Case, server: Server, web: Web | None = None):
+        self.case, self.server, self.web = case, server, web
         self.clients: dict[str, socket.socket] = {}
         self.peers: dict[str, socket.socket] = {}
         self.streams: dict[str, Stream] = {}
@@ -268,6 +340,8 @@ class Play:
         self.seen: set[bytes] = set()
         self.names: dict[str, str] = {}
         self.hide: list[tuple[str, str]] = [(str(server.port), "<port>"), (str(server.sip_port), "<sipport>")]
+        if web is not None:
+            self.hide.append((str(web.port), "<webport>"))
         self.out: list[str] = []
         self.cseq = 0
 
@@ -281,6 +355,7 @@ class Play:
         got: dict[str, bytes] = {}
         ended: list[str] = []
         replies: dict[str, list[bytes]] = {}
+        webs: list[str] = []
         start = last = time.monotonic()
         while True:
             now = time.monotonic()
@@ -322,10 +397,14 @@ class Play:
             if fresh := self.server.new_log():
                 logs += fresh
                 last = time.monotonic()
+            if self.web is not None and self.web.asked:
+                asked, self.web.asked = self.web.asked, []
+                webs += asked
+                last = time.monotonic()
             if (asleep and last == seen) or now - start > DEADLINE:
                 break
             time.sleep(POLL)
-        self.out += logs
+        self.out += webs + logs
         for name in sorted(got):
             text = got[name].decode("latin-1").encode("unicode_escape").decode()
             self.out.append(f"{name} < {text}")
@@ -397,6 +476,11 @@ class Play:
             if m:
                 self.hide.insert(0, (m[1], f"<{label}>"))  # in front of a port that happens to be the same number
             return
+        elif verb == "web":
+            assert self.web is not None, "the cfg has no @WEBPORT@"
+            more = [self.fill(line).replace("@WEBPORT@", str(self.web.port)) for line in more]
+            self.web.answers.setdefault(name, []).append((arg, more))
+            return
         elif verb == "wait":
             time.sleep(float(name) / 1000)
         else:
@@ -445,7 +529,7 @@ class Play:
         try:
             self.settle()
             for verb, rest, more in self.case.steps:
-                if verb != "take":
+                if verb not in ("take", "web"):
                     self.out.append(f"> {verb} {rest}")
                 self.step(verb, rest, more)
         finally:
@@ -461,11 +545,17 @@ class Play:
 def play(case: Case, target: str, command: str) -> tuple[str, str]:
     """The transcript, and the end of the server's own log."""
     with tempfile.TemporaryDirectory(prefix="evapi-case-") as work:
-        server = Server(target, command, case.cfg, Path(work))
+        web = Web() if "@WEBPORT@" in case.cfg else None
         try:
-            text = Play(case, server).run()
+            cfg = case.cfg if web is None else case.cfg.replace("@WEBPORT@", str(web.port))
+            server = Server(target, command, cfg, Path(work))
+            try:
+                text = Play(case, server, web).run()
+            finally:
+                server.stop()
         finally:
-            server.stop()
+            if web is not None:
+                web.close()
         lines = server.log_path.read_text(errors="replace").splitlines()
         return text, "".join(f"    {line}\n" for line in lines if "script" not in line and "DEBUG" not in line)[-1500:]
 

@@ -111,3 +111,12 @@ def _over(tm: Tm, inner: Run, transaction: Transaction) -> int:
     elif open_ and tm.kill(inner, transaction, transaction.request, -1) <= 0:
         tm.release(inner, transaction)
     return 1
+
+
+def cancel_suspension(tm: Tm, run: Run, transaction: Transaction) -> None:
+    """Takes back what `suspend` has done: nobody will resume (t_suspend.c: t_cancel_suspend)."""
+    run.outcome &= ~FORWARDED
+    transaction.suspended = False
+    branch = transaction.branches[-1]
+    tm.stop_fr(branch)
+    branch.last_received = _RESUMED
