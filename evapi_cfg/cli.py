@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -17,6 +18,7 @@ from evapi_cfg.source import store
 # What a command needs it imports itself: `explain` has no use for a parser, nor `check` for a server.
 if TYPE_CHECKING:
     from evapi_cfg.check.report import Report
+    from evapi_cfg.server import RpcPath
 
 WIDTH, WIDEST = 80, 110  # columns of text that is wrapped: not on a terminal, and on a wide one
 
@@ -35,11 +37,15 @@ app = typer.Typer(
     evapi-cfg run -A WITH_DEBUG kamailio.cfg as kamailio -A: with a #!define
     evapi-cfg explain unknown-function       what a code in the checker's brackets means
     evapi-cfg explain evapi_relay '$evapi'   what a function, a variable, a modparam ... is
+    evapi-cfg run --rpc unix:./rpc.sock kamailio.cfg
+                                             the same, and it answers JSON-RPC there
+    evapi-cfg rpc --socket ./rpc.sock core.uptime
+                                             which this asks for
 
     evapi-cfg -c -f FILE answers as kamailio -c does, for programs that call that.
 
-    Exit status: 0 all is well, 1 the file has errors or there is nothing to explain, 2 it could not be done,
-    3 the server cannot listen.
+    Exit status: 0 all is well, 1 the file has errors, there is nothing to explain, or the answer is an error,
+    2 it could not be done, 3 the server cannot listen.
     """,
 )
 
@@ -180,6 +186,9 @@ def run(
     drain: Annotated[float, typer.Option(metavar="SECONDS", help="Time for clients to read what is left.")] = 5.0,
     sip: Annotated[bool, typer.Option("--sip/--no-sip", help="Listen for SIP where the file says.")] = True,
     allow_exec: Annotated[bool, typer.Option("--allow-exec", help="Let the file's exec_* run commands.")] = False,
+    rpc: Annotated[
+        list[str], typer.Option(metavar="unix:PATH", help="Answer JSON-RPC there, as kamcli asks; or unix-stream:PATH.")
+    ] = [],  # noqa: B006
 ) -> None:
     """Serves a kamailio.cfg: the TCP event server that Kamailio's EVAPI module would be."""
     from evapi_cfg import service
@@ -200,6 +209,7 @@ def run(
             drain=drain,
             sip=sip,
             allow_exec=allow_exec,
+            rpc=tuple(_rpc_path(value) for value in rpc),
         ),
     )
     raise typer.Exit(status)
@@ -245,6 +255,77 @@ def explain(
     for text in missing:
         print(f"evapi-cfg: {text}", file=sys.stderr)
     raise typer.Exit(1 if missing else 0)
+
+
+def _rpc_path(value: str) -> RpcPath:
+    from evapi_cfg.server import parse_rpc
+
+    try:
+        return parse_rpc(value)
+    except ValueError as err:
+        _fail(f"--rpc {value}: {err}")
+
+
+@app.command("rpc", context_settings={"allow_interspersed_args": False})
+def rpc_command(
+    method: Annotated[str, typer.Argument(help="The command, such as core.uptime; system.listMethods tells all.")],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="ARG...", help="Numbers are numbers; s:123 is a text, i:123 a number.")
+    ] = None,
+    socket: Annotated[
+        str,
+        typer.Option(metavar="PATH", envvar="EVAPI_CFG_RPC", help="Where it answers: run --rpc unix:PATH."),
+    ] = "",
+) -> None:
+    """Runs a command of a server by JSON-RPC, and prints its result."""
+    from evapi_cfg.server.rpc_client import Unreachable, ask
+
+    path = socket.removeprefix("unix-stream:").removeprefix("unix:") or _usual_socket()
+    request = {"jsonrpc": "2.0", "method": method, "params": [_argument(text) for text in arguments or ()], "id": 1}
+    try:
+        text = ask(path, json.dumps(request, ensure_ascii=False))
+    except Unreachable as err:
+        _fail(f"{err}; a server does so with `run --rpc unix:{path}`; --socket or EVAPI_CFG_RPC name another place")
+    try:
+        answer = json.loads(text, object_pairs_hook=_Members)
+    except (ValueError, RecursionError):
+        answer = None
+    if isinstance(answer, dict) and "result" in answer:
+        _print(json.dumps(answer["result"], indent=2, ensure_ascii=False) + "\n")
+        return
+    fault = answer.get("error") if isinstance(answer, dict) else None
+    if not isinstance(fault, dict):
+        _fail(f"the answer from {path} is none of JSON-RPC: {text[:200]}")
+    _fail(f"{fault.get('code')} {fault.get('message')}", 1)
+
+
+class _Members(dict[str, object]):
+    """A JSON object that is printed as it came: Kamailio has several members of one name."""
+
+    def __init__(self, members: list[tuple[str, object]]) -> None:
+        super().__init__(members)
+        self._members = members
+
+    def items(self) -> list[tuple[str, object]]:  # type: ignore[override]
+        return self._members
+
+
+def _usual_socket() -> str:
+    return os.path.join(os.environ.get("XDG_RUNTIME_DIR") or ".", "evapi-cfg.sock")
+
+
+def _argument(text: str) -> int | float | str:
+    """As kamcmd reads it: what looks like a number of JSON is one."""
+    kind, colon, rest = text.partition(":")
+    if colon and kind == "s":
+        return rest
+    if colon and kind == "i":
+        if not re.fullmatch("-?[0-9]{1,18}", rest):
+            _fail(f"{text}: a number is expected behind i:")
+        return int(rest)
+    if re.fullmatch("-?(0|[1-9][0-9]{0,17})", text):
+        return int(text)
+    return float(text) if re.fullmatch(r"-?(0|[1-9][0-9]{0,17})\.[0-9]{1,18}", text) else text
 
 
 def _within(flag: str, value: float, least: float, most: float) -> None:

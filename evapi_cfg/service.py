@@ -20,6 +20,7 @@ from evapi_cfg.server import (
     HttpClientMissing,
     Limits,
     LogStream,
+    RpcPath,
     is_terminal,
     run_until_told,
     shown,
@@ -43,6 +44,7 @@ class Options:
     drain: float  # seconds
     sip: bool  # whether to listen for SIP where the file says
     allow_exec: bool  # whether the file may run commands
+    rpc: tuple[RpcPath, ...] = ()
 
 
 def run(read: Callable[[], Report | None], options: Options) -> int:
@@ -90,10 +92,12 @@ def run(read: Callable[[], Report | None], options: Options) -> int:
         for socket in app.sip_addresses:
             protocol = PROTOCOL_NAMES[socket.protocol].upper()
             _say(log, Level.INFO, "core", f"SIP over {protocol} on {shown(socket.address, socket.port)}")
+        for place in options.rpc:
+            _say(log, Level.INFO, "jsonrpcs", f"JSON-RPC on {place.path}")
         _say(log, Level.INFO, "evapi", f"listening on {shown(*server.address)}")
 
     try:
-        run_until_told(app, limits, stream, ready, sip=options.sip)
+        run_until_told(app, limits, stream, ready, sip=options.sip, rpc=options.rpc)
     except HttpClientMissing as err:
         _say(log, Level.ERROR, "http_async_client", str(err))
         return UNABLE

@@ -7,8 +7,9 @@ from collections.abc import Awaitable
 from dataclasses import dataclass, field
 
 from evapi_cfg.modules import MODULES
-from evapi_cfg.modules.context import Client, Pause, Run, World
+from evapi_cfg.modules.context import Client, ClientView, Pause, Run, World
 from evapi_cfg.modules.resolve import Names, printed
+from evapi_cfg.modules.rpc import commands_of
 from evapi_cfg.modules.spec import Function, Variable
 from evapi_cfg.source import SourceFile, Span
 from evapi_cfg.syntax.ast import Text
@@ -61,6 +62,9 @@ class NoHub:
 
     def set_tag(self, client: Client, tag: str) -> None: ...
 
+    def views(self) -> list[ClientView]:
+        return []
+
 
 HERE = Span(SourceFile("test.cfg", "line one\nline two\n"), 9, 17)
 
@@ -78,6 +82,7 @@ class Bench:
         self.world = World(hub=NoHub(), log=self.log, clock=self.clock, random=random.Random(7))
         self.names = Names(MODULES, self.world)
         self.world.resolver = self.names
+        self.world.commands = commands_of(MODULES)
         for module, name, value in params:
             self.world.params.setdefault((module, name), []).append(value)
         for spec in MODULES:

@@ -10,7 +10,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -570,3 +570,68 @@ def test_in_the_place_of_kamailio(flags: list[str], cfg: str, status: int, last:
     assert (done.status, done.out) == (status, "")
     assert done.err.splitlines()[-1] == last
     assert evapi_cfg("-c", "-f", "nosuch.cfg").status == 255
+
+
+# ---- rpc
+
+
+@pytest.fixture
+def rpc_server(command: str, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A server that answers JSON-RPC on rpc.sock in the test's folder."""
+    shared = "".join(f'modparam("pv", "shvset", "{name}=i:1")\n' for name in ("one", "two"))
+    cfg = 'my.n = 5\nloadmodule "cfg_rpc"\nloadmodule "jsonrpcs"\n' + GOOD + shared
+    (tmp_path / "my.cfg").write_text(cfg)
+    with subprocess.Popen(
+        [*shlex.split(command), "run", *ANY_PORT, "--rpc", "unix:rpc.sock", "my.cfg"],
+        stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+    ) as process:  # fmt: skip
+        assert process.stderr
+        for line in process.stderr:
+            if "listening on" in line:
+                break
+        yield process
+        process.terminate()
+        assert process.wait(DEADLINE) == 0
+    assert not (tmp_path / "rpc.sock").exists()
+
+
+def test_rpc(evapi_cfg: Command, rpc_server: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    done = evapi_cfg(
+        "rpc", "--socket", "rpc.sock", "core.echo", "a b", "5", "s:6", "i:7", "007", "é", "+49301234", "1.5"
+    )
+    assert (done.status, done.err) == (0, "")
+    assert json.loads(done.out) == ["a b", "5", "6", "7", "007", "é", "+49301234", "1"]
+    monkeypatch.setenv("EVAPI_CFG_RPC", "unix:rpc.sock")
+    assert evapi_cfg("rpc", "cfg.seti", "my", "n", "-3") == Done(0, "{}\n", "")
+    assert evapi_cfg("rpc", "cfg.get", "my", "n") == Done(0, "-3\n", "")
+    assert evapi_cfg("rpc", "cfg.get", "my") == Done(0, '{\n  "n": -3\n}\n', "")
+    assert evapi_cfg("rpc", "nope") == Done(1, "", "evapi-cfg: 500 Method Not Found\n")
+    assert evapi_cfg("rpc", "core.echo", "--socket") == Done(0, '[\n  "--socket"\n]\n', "")
+    done = evapi_cfg("rpc", "core.echo", "i:x")
+    assert (done.status, done.out) == (2, "")
+    assert "a number is expected behind i:" in done.err
+
+
+def test_rpc_prints_all_members_of_one_name(evapi_cfg: Command, rpc_server: subprocess.Popen[str]) -> None:
+    out = evapi_cfg("rpc", "--socket", "rpc.sock", "pv.shvGet").out
+    assert out.index('"name": "two"') < out.index('"name": "one"')
+
+
+def test_rpc_where_nobody_listens(evapi_cfg: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.delenv("EVAPI_CFG_RPC", raising=False)
+    done = evapi_cfg("rpc", "core.uptime")
+    assert (done.status, done.out) == (2, "")
+    assert f"nobody listens on {tmp_path}/evapi-cfg.sock" in done.err
+    assert f"run --rpc unix:{tmp_path}/evapi-cfg.sock" in done.err
+
+
+def test_run_cannot_listen_for_rpc(evapi_cfg: Command, tmp_path: Path) -> None:
+    (tmp_path / "my.cfg").write_text(GOOD)
+    done = evapi_cfg("run", *ANY_PORT, "--rpc", "unix:my.cfg", "my.cfg")
+    assert done.status == 3
+    assert "cannot listen on my.cfg: it is there already, and is no socket" in done.err
+    assert (tmp_path / "my.cfg").read_text() == GOOD
+    done = evapi_cfg("run", *ANY_PORT, "--rpc", "tcp:127.0.0.1:5", "my.cfg")
+    assert done.status == 2
+    assert "--rpc tcp:127.0.0.1:5: write unix:PATH, or unix-stream:PATH" in done.err

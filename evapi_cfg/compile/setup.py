@@ -7,10 +7,23 @@ from typing import Final
 
 from evapi_cfg import regex
 from evapi_cfg.modules.context import World
+from evapi_cfg.modules.rpc import commands_of
 from evapi_cfg.modules.spec import ModuleSpec
 from evapi_cfg.sip.message import Socket
 from evapi_cfg.sip.uri import NONE, PROTOCOLS, TCP, UDP
-from evapi_cfg.syntax.ast import Alias, Config, CoreParam, CustomVar, Endpoint, Flags, Listen, ModParam, Number, String
+from evapi_cfg.syntax.ast import (
+    Alias,
+    Config,
+    CoreParam,
+    CustomVar,
+    Endpoint,
+    Flags,
+    Listen,
+    LoadModule,
+    ModParam,
+    Number,
+    String,
+)
 
 _PORT: Final = 5060  # of a socket that names none
 _TLS_PORT: Final = 5061
@@ -27,6 +40,8 @@ def set_up(
                 world.core[item.name] = item.value[0].value
             case CustomVar(index=None):
                 world.custom[item.group, item.name] = item.value.value
+                if item.description is not None:
+                    world.custom_texts[item.group, item.name] = item.description.value
             case CustomVar(index=int(index)):
                 world.custom_instances.setdefault((item.group, index), {})[item.name] = item.value.value
             case Flags(avp=False):
@@ -34,6 +49,8 @@ def set_up(
                     world.flags[name] = number if number is not None else _free_flag(world)
             case Listen():
                 world.sockets.extend(_sockets(item, world))
+            case LoadModule() if item.module not in world.loaded:
+                world.loaded.append(item.module)
             case Alias():
                 world.aliases += [one for endpoint in item.endpoints for one in _aliases(endpoint)]
     world.server_header = _server_header(world)
@@ -47,6 +64,7 @@ def set_up(
         for param in spec.params if spec else ():
             if param.name == name and param.set is not None:
                 param.set(world, value)
+    world.commands = commands_of(modules)
     for module in modules:
         if module.init is not None:
             world.state[module.name] = module.init(world)

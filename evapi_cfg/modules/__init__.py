@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from evapi_cfg.modules import (
+    cfg_rpc,
     cfgutils,
     core,
     corex,
@@ -14,6 +15,7 @@ from evapi_cfg.modules import (
     http_async_client,
     jansson,
     json,
+    jsonrpcs,
     kex,
     maxfwd,
     mqueue,
@@ -59,5 +61,7 @@ MODULES: Final[tuple[ModuleSpec, ...]] = (
     rtjson.MODULE,
     exec.MODULE,
     http_async_client.MODULE,
+    jsonrpcs.MODULE,
+    cfg_rpc.MODULE,
 )
 by_name: Final[dict[str, ModuleSpec]] = {module.name: module for module in MODULES}

@@ -10,7 +10,7 @@ import random as _random
 import time as _time
 from collections.abc import Awaitable, Callable, Generator
 from enum import IntEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from evapi_cfg.modules.routes import Routes
 from evapi_cfg.sip.message import made_here
@@ -21,6 +21,7 @@ from evapi_cfg.values import Value
 if TYPE_CHECKING:
     from evapi_cfg.modules.outside import Outside
     from evapi_cfg.modules.pv.xavp import Xavp
+    from evapi_cfg.modules.rpc import RpcCommand
     from evapi_cfg.modules.spec import Resolver
     from evapi_cfg.sip.message import Message, Received, Socket
     from evapi_cfg.sip.transaction import Outgoing, Transaction
@@ -49,6 +50,20 @@ class Client(Protocol):
     connected: bool
 
 
+class ClientView(NamedTuple):
+    """A connected client from outside. `queued`: bytes that it has not taken yet; `waiting`: messages of its own that
+    wait for their turn; `received` and `sent`: messages from it and to it so far."""
+
+    conidx: int
+    address: str
+    port: int
+    tag: str | None
+    queued: int
+    waiting: int
+    received: int
+    sent: int
+
+
 class Hub(Protocol):
     """The clients of the event server. Data is text with one character per byte; each call gives the number of
     clients that it reached."""
@@ -58,6 +73,9 @@ class Hub(Protocol):
     def unicast(self, data: str, tag: str) -> int: ...
     def close(self, client: Client) -> None: ...
     def set_tag(self, client: Client, tag: str) -> None: ...
+    def views(self) -> list[ClientView]:
+        """All that are connected, by conidx."""
+        ...
 
 
 class Log(Protocol):
@@ -132,11 +150,14 @@ class World:
         self.defines: dict[str, str | None] = {}
         self.custom: dict[tuple[str, str], int | str] = {}  # cfg_get group, name
         self.custom_instances: dict[tuple[str, int], dict[str, int | str]] = {}  # group[N].name
+        self.custom_texts: dict[tuple[str, str], str] = {}  # what the file says that they are
         self.selected: dict[str, int] = {}  # cfg_select: the instance in force of a group
         self.flags: dict[str, int] = {}  # declared flag names
         self.sockets: list[Socket] = []  # the listening sockets for SIP, as the file names them
         self.aliases: list[tuple[int, str, int]] = []  # protocol, host, port; 0 as one of the numbers is any
         self.state: dict[str, object] = {}
+        self.loaded: list[str] = []  # the modules that the file loads
+        self.commands: dict[str, RpcCommand] = {}  # what can be called from outside, by name
         self.routes: dict[str, Route] = {}
         self.failure_routes: dict[str, Route] = {}
         self.events: dict[str, Route] = {}

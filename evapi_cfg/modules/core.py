@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable
 from typing import Final
 
+from evapi_cfg.modules import core_rpc
 from evapi_cfg.modules.context import Level, Run, World
 from evapi_cfg.modules.core_message import current_message
 from evapi_cfg.modules.core_uri import Part, rewrite
@@ -293,5 +294,6 @@ MODULE = ModuleSpec(
     functions=FUNCTIONS,
     pvs=VARIABLES,
     event_routes=(EventRoute("core:worker-one-init"),),
+    rpc=core_rpc.COMMANDS,
     doc="commands and pseudo-variables of the language itself",
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
+from evapi_cfg.modules import evapi_rpc
 from evapi_cfg.modules.context import Level, Run
 from evapi_cfg.modules.spec import (
     Arg,
@@ -247,5 +248,6 @@ MODULE = ModuleSpec(
     ),
     pvs=(PseudoVariable("evapi", _make, inner="required", writable=True, names=tuple(_VARIABLES)),),
     event_routes=(EventRoute(CONNECTION_NEW), EventRoute(CONNECTION_CLOSED), EventRoute(MESSAGE_RECEIVED)),
+    rpc=evapi_rpc.COMMANDS,
     doc="events to applications over TCP, and their answers",
 )

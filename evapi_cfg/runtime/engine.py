@@ -118,6 +118,7 @@ class Engine:
         decoder = client.decoder
         messages = decoder.feed(data)
         if messages:
+            client.received += len(messages)
             route = self._on_message
             if route is None:
                 self._tell_missing()

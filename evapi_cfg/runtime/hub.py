@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import deque
+from collections.abc import Callable
 from heapq import heappop, heappush
 from operator import attrgetter
 from typing import TypeAlias, cast
 
-from evapi_cfg.modules.context import Client
+from evapi_cfg.modules.context import Client, ClientView
 from evapi_cfg.protocol.bare import BareDecoder
 from evapi_cfg.protocol.netstring import FaultKind, NetstringDecoder
 
@@ -26,7 +27,7 @@ class EventClient:
 
     __slots__ = (
         "address", "busy", "conidx", "connected", "decoder", "frames", "full", "hinted", "leaving",
-        "peer", "port", "seen", "tag", "waiting",
+        "peer", "port", "received", "seen", "sent", "tag", "waiting",
     )  # fmt: skip
 
     def __init__(self, conidx: int, address: str, port: int, seen: int) -> None:
@@ -43,6 +44,8 @@ class EventClient:
         self.busy = False  # one of its messages, or its connection-new, is in work
         self.leaving = False  # it has gone, and connection-closed waits until its messages are done
         self.full = False  # so many wait that it should not be read
+        self.received = 0  # messages that it has sent, and below those that were handed out for it
+        self.sent = 0
         self.peer: object = None  # whatever the owner of the sockets wants to find here
 
     def __repr__(self) -> str:
@@ -63,6 +66,7 @@ class EventHub:
         self._tags: dict[str, list[EventClient]] = {}  # by conidx
         self._touched: list[EventClient] = []  # with frames of their own
         self._leaving: list[EventClient] = []  # closed by the script, not yet handed out
+        self.unsent: Callable[[EventClient], int] = _nothing  # bytes handed out that a client has not taken
 
     def join(self, address: str, port: int) -> EventClient | None:
         """A new client in the lowest free place; None if all are taken."""
@@ -162,6 +166,26 @@ class EventHub:
             client.frames.extend(self._log[client.seen :])
             client.seen = len(self._log)
 
+    def views(self) -> list[ClientView]:
+        """What is told of the clients outside."""
+        log = self._log
+        shared = sum(map(len, log))
+        return [
+            ClientView(
+                client.conidx,
+                client.address,
+                client.port,
+                client.tag,
+                sum(map(len, client.frames))
+                + (sum(map(len, log[client.seen :])) if client.seen else shared)
+                + self.unsent(client),
+                len(client.waiting or ()),
+                client.received,
+                client.sent,
+            )
+            for client in self.clients
+        ]
+
     def drain(self) -> list[tuple[EventClient, bytes]]:
         """All that is to be written, and to whom; nothing is kept. Clients that the script closed are among them with
         `connected` False, even if there is nothing to write to them."""
@@ -173,17 +197,21 @@ class EventHub:
             for client in self.clients:
                 if client.frames:
                     client.frames.extend(log[client.seen :])
+                    client.sent += len(client.frames)
                     out.append((client, "".join(client.frames).encode("latin-1")))
                     client.frames = []
                 elif client.seen == 0:
+                    client.sent += end
                     out.append((client, shared))
                 elif client.seen < end:
+                    client.sent += end - client.seen
                     out.append((client, "".join(log[client.seen :]).encode("latin-1")))
                 client.seen = 0
             self._log = []
         else:
             for client in self._touched:
                 if client.connected and client.frames:
+                    client.sent += len(client.frames)
                     out.append((client, "".join(client.frames).encode("latin-1")))
                     client.frames = []
         for client in self._leaving:
@@ -193,3 +221,7 @@ class EventHub:
         self._leaving = []
         self.pending = 0
         return out
+
+
+def _nothing(client: EventClient) -> int:
+    return 0

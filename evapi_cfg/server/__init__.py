@@ -5,6 +5,7 @@ from evapi_cfg.server.events import EventServer, Limits
 from evapi_cfg.server.http_client import HttpClientMissing
 from evapi_cfg.server.log_stream import LogStream, is_terminal
 from evapi_cfg.server.process import configured_address, run_until_told, serve
+from evapi_cfg.server.rpc import RpcPath, parse_rpc
 
 __all__ = [
     "CannotListen",
@@ -12,8 +13,10 @@ __all__ = [
     "HttpClientMissing",
     "Limits",
     "LogStream",
+    "RpcPath",
     "configured_address",
     "is_terminal",
+    "parse_rpc",
     "run_until_told",
     "serve",
     "shown",

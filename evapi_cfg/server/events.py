@@ -145,10 +145,12 @@ class EventServer:
         self.send_replies: Callable[[], None] = _nothing  # what SIP has left to send
         self.stop_sip: Callable[[], None] = _nothing
         self.end_sip: Callable[[], None] = _nothing
+        self.end_rpc: Callable[[], None] = _nothing
         engine.flush = self.flush
         self._outside = ServedOutside(self._go_on)
         others = engine.world.outside
         engine.world.outside = self._outside if others is None else OthersOutside(others, self._go_on)
+        engine.hub.unsent = _unsent
 
     # ---- listening
 
@@ -263,6 +265,7 @@ class EventServer:
         """Accepts nobody any more, runs what has been received, and closes each client when it has read what is
         there for it, at the latest after `drain` seconds."""
         self.stop_accepting()
+        self.end_rpc()
         end = self._loop.time() + self.limits.drain
         for _ in range(LAST_TURNS):
             await asyncio.sleep(0)
@@ -295,4 +298,8 @@ class EventServer:
 
 
 def _nothing() -> None:
-    """Nobody is there for SIP."""
+    """Nobody is there for SIP, or for JSON-RPC."""
+
+
+def _unsent(client: EventClient) -> int:
+    return 0 if client.peer is None else cast(asyncio.Transport, client.peer).get_write_buffer_size()

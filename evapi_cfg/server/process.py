@@ -8,7 +8,7 @@ import gc
 import logging
 import resource
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from evapi_cfg.modules import evapi
@@ -19,6 +19,7 @@ from evapi_cfg.server.addresses import CannotListen
 from evapi_cfg.server.events import EventServer, Limits
 from evapi_cfg.server.http_client import check_installed
 from evapi_cfg.server.log_stream import LogStream
+from evapi_cfg.server.rpc import RpcPath, RpcServer
 from evapi_cfg.server.sip import SipServer
 
 # When the collector looks for cycles. What a message or a transaction makes goes without it, so that looking often only
@@ -27,10 +28,17 @@ COLLECT: Final = (20_000, 500, 20)
 
 
 async def serve(
-    app: App, host: str | None = None, port: int | None = None, *, limits: Limits | None = None, sip: bool = False
+    app: App,
+    host: str | None = None,
+    port: int | None = None,
+    *,
+    limits: Limits | None = None,
+    sip: bool = False,
+    rpc: Iterable[RpcPath] = (),
 ) -> EventServer:
     """Serves a loaded configuration inside the running event loop, at its bind_addr if no other address is given.
-    `sip`: also on the SIP sockets that it asks for; `app.sip_addresses` tells which they are.
+    `sip`: also on the SIP sockets that it asks for; `app.sip_addresses` tells which they are. `rpc`: UNIX sockets on
+    which JSON-RPC is answered.
 
     Port 0 is any free port; the server's `address` tells. End it with `await server.close()`.
     Raises CannotListen, and ImportError where the cfg asks HTTP servers and aiohttp is not installed.
@@ -42,20 +50,30 @@ async def serve(
     bound_host, bound_port = configured_address(app)
     server = EventServer(app.engine, limits)
     sip_server = SipServer(server) if sip and app.wants_sip else None
-    if sip_server is not None:
-        app.sip_addresses = await sip_server.listen()
+    rpc_server = RpcServer(server, rpc)
+    rpc_server.bind()
     try:
+        if sip_server is not None:
+            app.sip_addresses = await sip_server.listen()
         await server.listen(bound_host if host is None else host, bound_port if port is None else port)
-    except CannotListen:
+    except BaseException:
         server.end_sip()
+        server.end_rpc()
         raise
+    await rpc_server.start()
     if sip_server is not None:
         sip_server.start()  # behind event_route[core:worker-one-init]
     return server
 
 
 def run_until_told(
-    app: App, limits: Limits, stream: LogStream, ready: Callable[[EventServer], None], *, sip: bool = True
+    app: App,
+    limits: Limits,
+    stream: LogStream,
+    ready: Callable[[EventServer], None],
+    *,
+    sip: bool = True,
+    rpc: Iterable[RpcPath] = (),
 ) -> None:
     """Serves until SIGTERM or SIGINT comes, then ends in order; a second signal ends at once. Raises CannotListen.
     `ready` is called once the server listens."""
@@ -69,7 +87,7 @@ def run_until_told(
         told, again = asyncio.Event(), asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, lambda: (again if told.is_set() else told).set())
-        server = await serve(app, limits=limits, sip=sip)
+        server = await serve(app, limits=limits, sip=sip, rpc=rpc)
         stream.attach(loop)
         ready(server)
         # What is loaded by now stays: the collector need not look at it again.
@@ -86,6 +104,7 @@ def run_until_told(
                 task.cancel()
             await asyncio.gather(closing, at_once, return_exceptions=True)
         finally:
+            server.end_rpc()
             stream.attach(None)
 
     uvloop.run(main())

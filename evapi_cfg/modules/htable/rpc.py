@@ -190,7 +190,7 @@ def _dmqresync(call: RpcCall) -> Json:
 
 
 COMMANDS: Final = (
-    RpcCommand("htable.dump", _dump, "all items of a table, slot by slot"),
+    RpcCommand("htable.dump", _dump, "all items of a table, slot by slot", array=True),
     RpcCommand("htable.delete", _delete, "takes an item away"),
     RpcCommand("htable.get", _get, "an item with its value"),
     RpcCommand("htable.sets", _sets, "sets an item to a text"),
@@ -198,10 +198,10 @@ COMMANDS: Final = (
     RpcCommand("htable.setex", _setex, "says how long an item lives from now on"),
     RpcCommand("htable.setxs", _setxs, "sets an item to a text, and how long it lives"),
     RpcCommand("htable.setxi", _setxi, "sets an item to a number, and how long it lives"),
-    RpcCommand("htable.listTables", _list, "the tables and their settings"),
+    RpcCommand("htable.listTables", _list, "the tables and their settings", array=True),
     RpcCommand("htable.reload", _database, "reads a table from the database, which there is none of here"),
     RpcCommand("htable.store", _database, "writes a table to the database, which there is none of here"),
-    RpcCommand("htable.stats", _stats, "how many items the tables and their slots have"),
+    RpcCommand("htable.stats", _stats, "how many items the tables and their slots have", array=True),
     RpcCommand("htable.flush", _flush, "empties a table"),
     RpcCommand("htable.dmqsync", _dmqsync, "asks other Kamailios for their items, which there are none of here"),
     RpcCommand("htable.dmqresync", _dmqresync, "the same, with the table emptied first"),

@@ -1,6 +1,6 @@
 """pv: the pseudo-variables of scripts and messages, and the functions about them (modules/pv).
 
-Not here: the RPC commands. Transformations are a room of their own, beside this one.
+Transformations are a room of their own, beside this one.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from evapi_cfg.modules.pv import (
     headers,
     message,
     misc,
+    rpc,
     script,
     sockets,
     time,
@@ -45,5 +46,6 @@ MODULE = ModuleSpec(
         *misc.VARIABLES,
     ),
     transformations=PV,
+    rpc=rpc.COMMANDS,
     doc="pseudo-variables of scripts and messages",
 )

@@ -9,7 +9,7 @@ from typing import Final
 
 from evapi_cfg.modules.context import Run, World
 from evapi_cfg.modules.spec import EventRoute, ModuleSpec, Param
-from evapi_cfg.modules.tm import forward, functions
+from evapi_cfg.modules.tm import forward, functions, rpc
 from evapi_cfg.modules.tm.core import LOCAL_RESPONSE, Tm, tm_of
 
 
@@ -84,6 +84,7 @@ MODULE = ModuleSpec(
         *_OF_FORWARDING,
     ),
     event_routes=(EventRoute(LOCAL_RESPONSE),),
+    rpc=rpc.COMMANDS,
     init=_init,
     after_request=_after_request,
     end=_end,

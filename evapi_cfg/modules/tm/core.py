@@ -46,12 +46,24 @@ class Pending:
         self.fr = self.t1 = self.t2 = self.max_inv = self.max_noninv = 0.0  # seconds; 0: not asked for
 
 
+class Counts:
+    """How many transactions have begun, waited for the end, and gone; how many replies there were, and of which
+    hundred (t_stats.h: t_proc_stats)."""
+
+    __slots__ = ("begun", "by_kind", "gone", "replies", "waited")
+
+    def __init__(self) -> None:
+        self.begun = self.waited = self.gone = self.replies = 0
+        self.by_kind = [0] * 10
+
+
 class Tm:
     """The state of module tm."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.table = TransactionTable(world.random.getrandbits(30))
+        self.counts = Counts()
         self.tag_prefix = f"{world.random.getrandbits(128):032x}-"
         self.fr = self._seconds("fr_timer", 30000)
         self.t1 = self._seconds("retr_timer1", 500)
@@ -118,6 +130,7 @@ class Tm:
             run.log(Level.ERROR, "tm", f"the request URI is no URI: {message.request_uri!r}")
             return E_BAD_REQ
         run.transaction = made = self.table.add(message)
+        self.counts.begun += 1
         if canceled:
             made.canceled = True
         made.owner = run
@@ -176,6 +189,9 @@ class Tm:
         """Keeps a reply as the transaction's last one, and sends it."""
         transaction.status = code
         transaction.reply = text
+        counts = self.counts
+        counts.replies += 1
+        counts.by_kind[code // 100] += 1
         request = transaction.request
         if code < 200:
             self._out(request, text)
@@ -340,6 +356,7 @@ class Tm:
         """It stays for wt_timer more, to know retransmissions and the ACK."""
         if not transaction.on_wait:
             transaction.on_wait = True
+            self.counts.waited += 1
             self._waiting.start(transaction)
             # Nobody asks for it any more, and there may be very many that wait.
             transaction.owner = None
@@ -350,6 +367,7 @@ class Tm:
         self._stop_retransmitting(transaction)
         self._stop_branches(transaction)
         self.table.remove(transaction)
+        self.counts.gone += 1
         # They know it and it knows them: without a cut only the garbage collector would find them.
         transaction.owner = None
         transaction.branches = ()

@@ -1,0 +1,50 @@
+"""What evapi's connections look like from outside. Kamailio's evapi has no commands: these are of this server alone."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from evapi_cfg.modules.rpc import Answer, RpcCall, RpcCommand
+from evapi_cfg.source import show
+
+
+def _clients(call: RpcCall) -> Answer:
+    return [
+        {
+            "conidx": client.conidx,
+            "address": client.address,
+            "port": client.port,
+            "tag": None if client.tag is None else show(client.tag),
+            "queued_bytes": client.queued,
+            "waiting_messages": client.waiting,
+            "received_messages": client.received,
+            "sent_messages": client.sent,
+        }
+        for client in call.world.hub.views()
+    ]
+
+
+def _tags(call: RpcCall) -> Answer:
+    """Who has which tag; the first one of each is whom evapi_unicast means."""
+    found: dict[str, list[int]] = {}
+    for client in call.world.hub.views():
+        if client.tag is not None:
+            found.setdefault(show(client.tag), []).append(client.conidx)
+    return [{"tag": tag, "clients": places} for tag, places in found.items()]
+
+
+def _queue(call: RpcCall) -> Answer:
+    clients = call.world.hub.views()
+    return {
+        "clients": len(clients),
+        "max_clients": call.world.int_param("evapi", "max_clients", 8),
+        "queued_bytes": sum(client.queued for client in clients),
+        "waiting_messages": sum(client.waiting for client in clients),
+    }
+
+
+COMMANDS: Final = (
+    RpcCommand("evapi.clients", _clients, "The connected clients: their tags, and what is on its way.", array=True),
+    RpcCommand("evapi.tags", _tags, "The tags, and who has them.", array=True),
+    RpcCommand("evapi.queue", _queue, "What waits for clients to be read, and for workers, in all."),
+)

@@ -1,0 +1,270 @@
+"""JSON-RPC on UNIX sockets: datagrams, as Kamailio's dgram_socket has them and kamcli speaks, or a stream.
+
+A path is one of the two. As datagrams each request is one, from a socket with an address, which is where the answer
+goes. In a stream requests stand one behind the other; answers come in their order, each with a line end behind it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import socket
+import stat
+from collections.abc import Iterable
+from typing import Final, NamedTuple, cast
+
+from evapi_cfg.modules import jsonrpcs
+from evapi_cfg.modules.context import Level
+from evapi_cfg.modules.jsonrpcs.execute import refusal
+from evapi_cfg.protocol.json_stream import JsonStreamDecoder
+from evapi_cfg.server.addresses import CannotListen
+from evapi_cfg.server.events import EventServer
+
+REQUEST: Final = 65456  # bytes; what Kamailio takes (jsonrpcs_sock.c: JSONRPC_DGRAM_BUF_SIZE)
+CONNECTIONS: Final = 64  # streams at a time
+IDLE: Final = 60.0  # seconds without a request until a stream is closed
+AT_A_TIME: Final = 16  # datagrams that are taken before others get their turn
+_ANSWER: Final = 4 << 20  # bytes of a datagram, as far as the kernel lets it be
+_QUIET: Final = 1.0  # seconds between two log lines about answers that are lost
+_MODE: Final = 0o177  # what the file's mode has not: only its owner reads and writes
+_TOO_LONG: Final = f"a request has at most {REQUEST} bytes"
+
+
+class RpcPath(NamedTuple):
+    """Where to listen: `stream` or datagrams."""
+
+    path: str
+    stream: bool
+
+
+def parse_rpc(value: str) -> RpcPath:
+    """`unix:PATH` or `unix-stream:PATH`; raises ValueError with what is wrong."""
+    kind, _, path = value.partition(":")
+    if kind not in ("unix", "unix-stream") or not path:
+        raise ValueError("write unix:PATH, or unix-stream:PATH")
+    if "\0" in path:
+        raise ValueError("a path has no NUL in it")
+    return RpcPath(path, kind == "unix-stream")
+
+
+class RpcServer:
+    """All that is listened on for one engine."""
+
+    def __init__(self, events: EventServer, paths: Iterable[RpcPath]) -> None:
+        self._events = events
+        self._world = events.engine.world
+        self._paths = tuple(paths)
+        self._loop = asyncio.get_running_loop()
+        self._bound: list[tuple[RpcPath, socket.socket, tuple[int, int]]] = []
+        self._streams: list[asyncio.Server] = []
+        self.connections: set[Connection] = set()
+        self._told = -_QUIET
+        events.end_rpc = self.close
+
+    def bind(self) -> None:
+        """Makes the sockets; raises CannotListen, and none is left then."""
+        try:
+            for place in self._paths:
+                made = _bound(place)
+                found = os.lstat(place.path)
+                self._bound.append((place, made, (found.st_dev, found.st_ino)))
+        except CannotListen:
+            self.close()
+            raise
+
+    async def start(self) -> None:
+        """Begins to take requests."""
+        for place, made, _file in self._bound:
+            if place.stream:
+                server = await self._loop.create_unix_server(lambda: Connection(self), sock=made)
+                self._streams.append(server)
+            else:
+                made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ANSWER)
+                self._loop.add_reader(made.fileno(), self._read, made)
+
+    def answer(self, request: bytes) -> bytes:
+        """Runs one request."""
+        if len(request) > REQUEST:
+            return refusal(_TOO_LONG).encode("latin-1")
+        made = jsonrpcs.answer(self._world, request.decode("latin-1").strip(" \t\r\n"))
+        self._events.flush()  # what the command has made for clients, or timers
+        return made.encode("latin-1")
+
+    def _read(self, made: socket.socket) -> None:
+        for _ in range(AT_A_TIME):
+            try:
+                request, address = made.recvfrom(REQUEST + 1)
+            except OSError:
+                return
+            if request:
+                self._send(made, self.answer(request), address)
+
+    def _send(self, made: socket.socket, answer: bytes, address: str | bytes | None) -> None:
+        if not address:
+            return  # from a socket without one: nobody waits
+        try:
+            made.sendto(answer, address)
+        except (BlockingIOError, InterruptedError):
+            self._tell("an answer is lost: whoever asked does not read")
+        except OSError as err:
+            if err.errno not in (errno.EMSGSIZE, errno.ENOBUFS):
+                return  # whoever asked has gone
+            self._tell(f"an answer of {len(answer)} bytes is too long for a datagram: use unix-stream:PATH")
+            text = f"an answer of {len(answer)} bytes is too long for a datagram"
+            with contextlib.suppress(OSError):
+                made.sendto(refusal(text, 500).encode(), address)
+
+    def _tell(self, text: str) -> None:
+        now = self._loop.time()
+        if now - self._told >= _QUIET:
+            self._told = now
+            self._world.log(Level.ERROR, "jsonrpcs", text)
+
+    def close(self) -> None:
+        """Takes no request any more, and removes the files that are its own."""
+        for server in self._streams:
+            server.close()
+        self._streams.clear()
+        for connection in list(self.connections):
+            connection.end()
+        for place, made, file in self._bound:
+            if not place.stream:
+                self._loop.remove_reader(made.fileno())
+            made.close()
+            with contextlib.suppress(OSError):
+                found = os.lstat(place.path)
+                if (found.st_dev, found.st_ino) == file:
+                    os.unlink(place.path)
+        self._bound.clear()
+
+
+class Connection(asyncio.Protocol):
+    """One stream. It is not read on while its answers are not taken."""
+
+    def __init__(self, server: RpcServer) -> None:
+        self._server = server
+        self._decoder = JsonStreamDecoder(REQUEST)
+        self._transport: asyncio.Transport
+        self._full = False
+        self._over = False  # it sends no more
+        self._idle: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        if len(self._server.connections) >= CONNECTIONS:
+            self._transport.abort()
+            return
+        self._server.connections.add(self)
+        self._live()
+
+    def _live(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+        self._idle = asyncio.get_running_loop().call_later(IDLE, self._expire)
+
+    def _expire(self) -> None:
+        self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        self._live()
+        self._decoder.feed(data)
+        self._work()
+
+    def eof_received(self) -> bool:
+        self._over = True
+        self._work()
+        return not self._transport.is_closing()
+
+    def pause_writing(self) -> None:
+        self._full = True
+        if not self._over:
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._full = False
+        self._live()
+        if not self._over and not self._transport.is_closing():
+            self._transport.resume_reading()
+        self._work()
+
+    def _work(self) -> None:
+        decoder = self._decoder
+        while not self._full and not self._transport.is_closing():
+            request = decoder.next()
+            if request is not None:
+                self._write(self._server.answer(request))
+                continue
+            if decoder.fault:
+                self._write(refusal(decoder.fault).encode())
+                self._transport.close()
+            elif self._over:
+                if rest := decoder.rest():
+                    self._write(self._server.answer(rest))
+                self._transport.close()
+            return
+
+    def _write(self, answer: bytes) -> None:
+        self._transport.write(answer + b"\n")
+
+    def end(self) -> None:
+        """The server ends: what has been written may still be taken."""
+        self._transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+        self._server.connections.discard(self)
+
+
+def _bound(place: RpcPath) -> socket.socket:
+    """A socket at a path. What a dead server has left there is taken away; anything else stays."""
+    path = place.path
+    _make_room(path)
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM if place.stream else socket.SOCK_DGRAM)
+    mask = os.umask(_MODE)
+    try:
+        made.setblocking(False)
+        made.bind(path)
+        if place.stream:
+            made.listen(CONNECTIONS)
+    except OSError as err:
+        made.close()
+        raise CannotListen(f"RPC: cannot listen on {path}: {_reason(err)}") from None
+    finally:
+        os.umask(mask)
+    return made
+
+
+def _make_room(path: str) -> None:
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return
+    except OSError as err:
+        raise CannotListen(f"RPC: cannot listen on {path}: {_reason(err)}") from None
+    if not stat.S_ISSOCK(found.st_mode):
+        raise CannotListen(f"RPC: cannot listen on {path}: it is there already, and is no socket")
+    if _is_alive(path):
+        raise CannotListen(f"RPC: cannot listen on {path}: another server listens there")
+    try:
+        os.unlink(path)
+    except OSError as err:
+        raise CannotListen(f"RPC: cannot listen on {path}: {_reason(err)}") from None
+
+
+def _is_alive(path: str) -> bool:
+    """Whether a socket's file still has its socket; where that cannot be told, it is taken to have it."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            return False
+        except OSError:  # of another type, among others
+            return True
+    return True
+
+
+def _reason(err: OSError) -> str:
+    return (err.strerror or str(err)).lower()
