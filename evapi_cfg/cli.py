@@ -184,6 +184,9 @@ def run(
     max_queue: Annotated[int, typer.Option(metavar="BYTES", help="What may wait for one client.")] = 8 << 20,
     max_frame: Annotated[int, typer.Option(metavar="BYTES", help="The longest frame.")] = 32767,
     drain: Annotated[float, typer.Option(metavar="SECONDS", help="Time for clients to read what is left.")] = 5.0,
+    callback_timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Time for a function of a script in Python or Lua; 0: any.")
+    ] = 5.0,
     sip: Annotated[bool, typer.Option("--sip/--no-sip", help="Listen for SIP where the file says.")] = True,
     allow_exec: Annotated[bool, typer.Option("--allow-exec", help="Let the file's exec_* run commands.")] = False,
     rpc: Annotated[
@@ -197,6 +200,7 @@ def run(
     _within("--max-frame", max_frame, 4, (1 << 31) - 1)
     _within("--drain", drain, 0, 86400)
     _defines(define)
+    _within("--callback-timeout", callback_timeout, 0, 86400)
     status = service.run(
         lambda: _report(file, define),
         service.Options(
@@ -207,6 +211,7 @@ def run(
             max_queue=max_queue,
             max_frame=max_frame,
             drain=drain,
+            callback_timeout=callback_timeout,
             sip=sip,
             allow_exec=allow_exec,
             rpc=tuple(_rpc_path(value) for value in rpc),

@@ -11,7 +11,7 @@ from evapi_cfg.compile.program import NotRun
 from evapi_cfg.diagnostics import full
 from evapi_cfg.diagnostics.model import Severity
 from evapi_cfg.modules.context import Level
-from evapi_cfg.runtime.app import App, load_report
+from evapi_cfg.runtime.app import App, ConfigError, load_report
 from evapi_cfg.runtime.log import LogFormat, LogWriter, parse_level
 from evapi_cfg.runtime.overrides import Override, OverrideRefused
 from evapi_cfg.server import (
@@ -26,7 +26,7 @@ from evapi_cfg.server import (
     shown,
 )
 from evapi_cfg.sip.uri import PROTOCOL_NAMES
-from evapi_cfg.syntax.ast import LoadModule
+from evapi_cfg.syntax.ast import CoreParam, LoadModule
 
 DONE, FAULTY, UNABLE, CANNOT_LISTEN = 0, 1, 2, 3  # exit statuses
 
@@ -42,6 +42,7 @@ class Options:
     max_queue: int  # bytes
     max_frame: int  # bytes
     drain: float  # seconds
+    callback_timeout: float  # seconds
     sip: bool  # whether to listen for SIP where the file says
     allow_exec: bool  # whether the file may run commands
     rpc: tuple[RpcPath, ...] = ()
@@ -60,26 +61,26 @@ def run(read: Callable[[], Report | None], options: Options) -> int:
         return UNABLE
     log = LogWriter(stream, form=options.log_format, colour=colour and options.log_format == "text", pid=os.getpid())
     if report.errors:
-        if options.log_format == "text":
-            stream(full.render(report.diagnostics, colour=colour))
-        else:
-            _log_diagnostics(report, log)
-        return FAULTY
+        return _faulty(report, options, stream, log)
     if not any(isinstance(item, LoadModule) and item.module == "evapi" for item in report.config.items):
         log(Level.ERROR, "evapi", f"nothing to serve: {report.files[0].name} does not load module evapi")
         return FAULTY
+    log.threshold = _own_level(report) if level is None else level
     try:
         app = load_report(
-            report, params=options.params, log=log, max_frame=options.max_frame, allow_exec=options.allow_exec
+            report,
+            params=options.params,
+            log=log,
+            max_frame=options.max_frame,
+            callback_timeout=options.callback_timeout,
+            allow_exec=options.allow_exec,
         )
     except OverrideRefused as err:
         stream(f"evapi-cfg: --set {err}\n")
         return UNABLE
-    world = app.program.world
-    world.pid = os.getpid()
-    if level is None:
-        level = parse_level(str(world.core.get("debug", int(Level.WARNING))))
-    log.threshold = Level.WARNING if level is None else level
+    except ConfigError as err:
+        return _faulty(err.report, options, stream, log)
+    app.program.world.pid = os.getpid()
     _log_diagnostics(report, log)
     if app.not_run:
         _tell_not_run(app, log)
@@ -109,6 +110,21 @@ def run(read: Callable[[], Report | None], options: Options) -> int:
     finally:
         stream.flush()
     return DONE
+
+
+def _faulty(report: Report, options: Options, stream: LogStream, log: LogWriter) -> int:
+    if options.log_format == "text":
+        stream(full.render(report.diagnostics, colour=is_terminal(2)))
+    else:
+        _log_diagnostics(report, log)
+    return FAULTY
+
+
+def _own_level(report: Report) -> int:
+    """What the file's `debug` says."""
+    given = [item for item in report.config.items if isinstance(item, CoreParam) and item.name == "debug"]
+    level = parse_level(str(given[-1].value[0].value)) if given and len(given[-1].value) == 1 else None
+    return Level.WARNING if level is None else level
 
 
 def _say(log: LogWriter, level: Level, source: str, message: str) -> None:

@@ -19,6 +19,7 @@ from evapi_cfg.check import (
     modules,
     regexes,
     routes,
+    scripts,
     selects,
     sense,
     switches,
@@ -48,6 +49,7 @@ PASSES: tuple[Pass, ...] = (
     types.check,
     switches.check,
     regexes.check,
+    scripts.check,
 )
 
 

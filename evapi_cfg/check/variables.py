@@ -240,6 +240,9 @@ class Variables:
         """Nothing runs while a file is only checked."""
         return value
 
+    def runtime_variable(self, value: str) -> Variable:
+        return Variable(_nothing)
+
 
 def _nothing(run: Run) -> Value:
     return None

@@ -15,11 +15,12 @@ from evapi_cfg.compile.emit import Emitter
 from evapi_cfg.compile.setup import matched_modules, set_up
 from evapi_cfg.compile.statements import Plan, Statements, function_definition
 from evapi_cfg.modules.context import Run, World
-from evapi_cfg.modules.resolve import Names
+from evapi_cfg.modules.resolve import NOWHERE, Names
 from evapi_cfg.modules.spec import ModuleSpec
 from evapi_cfg.syntax.ast import (
     Call,
     Config,
+    ExprStatement,
     LoadModule,
     ModParam,
     Number,
@@ -127,6 +128,26 @@ def _note_param(item: ModParam, modules: list[ModuleSpec], absent: Absent) -> No
                 part = param.absent(item.value.value)
                 if part:
                     absent.param(name, f"{param.name}: {part}", item.name.span)
+
+
+def call_route(program: Program, name: str, texts: tuple[str, ...]) -> Route:
+    """A call of a module's function as a route of its own, with arguments that stand in quotes, for what calls one by
+    its name while routes run. Raises FixupError or NameRefused where the function refuses an argument."""
+    span = NOWHERE
+    arguments = tuple(String(span, Text(span, text)) for text in texts)
+    statement = ExprStatement(span, Call(span, name, span, arguments))
+    plan = Plan({}, Absent(lambda name: "", lambda: ""))
+    if any(title.startswith("route[") for title in program.waiting):
+        plan.waiting = {""}
+    found = program.names.functions[name, len(texts)][1]
+    waits = found.waits or (found.calls_route and bool(plan.waiting))
+    namespace: dict[str, object] = {"__builtins__": {"len": len}}
+    emit = Emitter(namespace)
+    body = Statements(emit, program.names, plan, waits=waits).function_body((statement,))
+    function = emit.place(function_definition("call", body, waits=waits), span)
+    module = ast.fix_missing_locations(ast.Module([function], []))
+    exec(compile(module, span.file.name, "exec"), namespace)
+    return cast(Route, namespace["call"])
 
 
 # ---- compiling -------------------------------------------------------------------------------------------------

@@ -118,6 +118,15 @@ CARRIAGE_RETURN = Code("carriage-return", WARNING, "lines end as on Windows")
 NUL_CHARACTER = Code("nul-character", WARNING, "a NUL stands in a file")
 BIDI_CONTROL = Code("bidi-control", WARNING, "a character turns the direction in which text is shown")
 
+SCRIPTS = Group("scripts in Python and Lua")
+
+SCRIPT_NOT_READ = Code("script-not-read", ERROR, "a script cannot be read")
+SCRIPT_SYNTAX = Code("script-syntax", ERROR, "a script is no Python")
+SCRIPT_NOT_LOADED = Code("script-not-loaded", ERROR, "a script fails while `run` loads it")
+MISSING_CALLBACK = Code("missing-callback", WARNING, "a script has no function of the name that is to be called")
+CALLBACK_NOT_CALLED = Code("callback-not-called", WARNING, "a callback is named, but no cfgengine would call it")
+UNKNOWN_EVENT_NAME = Code("unknown-event-name", WARNING, "a script compares its event with what is none's name")
+
 FUNCTIONS = Group("functions")
 
 UNKNOWN_FUNCTION = Code("unknown-function", ERROR, "no module has a function of this name")

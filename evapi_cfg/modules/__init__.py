@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from evapi_cfg.modules import (
+    app_lua,
+    app_python3,
     cfg_rpc,
     cfgutils,
     core,
@@ -16,6 +18,7 @@ from evapi_cfg.modules import (
     jansson,
     json,
     jsonrpcs,
+    kemix,
     kex,
     maxfwd,
     mqueue,
@@ -50,6 +53,7 @@ MODULES: Final[tuple[ModuleSpec, ...]] = (
     maxfwd.MODULE,
     sanity.MODULE,
     kex.MODULE,
+    kemix.MODULE,
     evapi.MODULE,
     jansson.MODULE,
     htable.MODULE,
@@ -63,5 +67,7 @@ MODULES: Final[tuple[ModuleSpec, ...]] = (
     http_async_client.MODULE,
     jsonrpcs.MODULE,
     cfg_rpc.MODULE,
+    app_python3.MODULE,
+    app_lua.MODULE,
 )
 by_name: Final[dict[str, ModuleSpec]] = {module.name: module for module in MODULES}

@@ -9,8 +9,10 @@ from weakref import ReferenceType, ref
 
 from evapi_cfg.modules.context import Level, Run, World
 from evapi_cfg.modules.core_hash import core_hash
+from evapi_cfg.modules.core_kemi import run_route
 from evapi_cfg.modules.forms import plain
 from evapi_cfg.modules.json_type import Json
+from evapi_cfg.modules.kemi_forms import not_run, same
 from evapi_cfg.modules.rpc import RpcCall, RpcCommand, RpcFault
 from evapi_cfg.modules.spec import Arg, FixupError, Function, KemiFunction, ModuleSpec, Param
 from evapi_cfg.source import Span, show
@@ -237,24 +239,6 @@ def _check_probability(value: int | str) -> str | None:
     return None if isinstance(value, int) and value <= 100 else "a probability is 0 to 100"
 
 
-# ---- KEMI: scripts do not wait here, so what waits is not among it ---------------------------------------------------
-
-
-def _lock_at_once(run: Run, key: str, second: str = "", *, at: Span) -> int:
-    """As no run of a KEMI script comes between two steps of another one, nobody will unlock what is held."""
-    if _no_locks(run, key, at):
-        return -1
-    locks = _state(run).locks
-    if locks.get((key, second)) is not None:
-        run.log(Level.ERROR, "cfgutils", f"the lock {show(key)!r} is held already: Kamailio would wait for it", at)
-    locks[key, second] = ref(run)
-    return 1
-
-
-def _lock2_at_once(run: Run, key: str, second: str, at: Span) -> int:
-    return _lock_at_once(run, key, second, at=at)
-
-
 # ---- JSON-RPC -------------------------------------------------------------------------------------------------------
 
 
@@ -307,33 +291,78 @@ def _rpc_get_prob(call: RpcCall) -> Json:
 _TEXT: Final = (Arg.TEXT,)
 _TEXTS: Final = (Arg.TEXT, Arg.TEXT)
 
+FUNCTIONS: Final = (
+    Function("rand_set_prob", _rand_set_prob, (Arg.CONST_INT,), fixup=_fixup_probability),
+    Function("rand_reset_prob", _rand_reset_prob),
+    Function("rand_get_prob", _rand_get_prob),
+    Function("rand_event", _rand_event),
+    Function("sleep", _sleep, (Arg.INT,), waits=True),
+    Function("usleep", _usleep, (Arg.INT,), waits=True),
+    Function("abort", _abort, at=True),
+    Function("pkg_status", _memory, at=True),
+    Function("shm_status", _memory, at=True),
+    Function("pkg_summary", _memory, at=True),
+    Function("shm_summary", _memory, at=True),
+    Function("set_gflag", _set_gflag, (Arg.CONST_INT,), fixup=_fixup_gflag),
+    Function("reset_gflag", _reset_gflag, (Arg.CONST_INT,), fixup=_fixup_gflag),
+    Function("is_gflag", _is_gflag, (Arg.CONST_INT,), fixup=_fixup_gflag),
+    Function("lock", _lock, _TEXT, at=True, waits=True),
+    Function("lock", _lock2, _TEXTS, at=True, waits=True),
+    Function("unlock", _unlock, _TEXT, at=True),
+    Function("unlock", _unlock2, _TEXTS, at=True),
+    Function("trylock", _trylock, _TEXT, at=True),
+    Function("trylock", _trylock2, _TEXTS, at=True),
+    Function("core_hash", _core_hash, (Arg.CONST_TEXT, Arg.CONST_TEXT, Arg.INT)),
+    Function("check_route_exists", _check_route_exists, _TEXT),
+    Function("route_if_exists", _route_if_exists, _TEXT, calls_route=True),
+)
+
+
+# ---- for scripts in other languages -------------------------------------------------------------------------------
+
+
+def _lock_now(run: Run, key: str, at: Span) -> int:
+    return _lock_now2(run, key, "", at)
+
+
+def _lock_now2(run: Run, key: str, second: str, at: Span) -> int:
+    """A script cannot wait: -1 where another run holds the lock."""
+    if _no_locks(run, key, at):
+        return -1
+    held = _state(run).locks.get((key, second))
+    holder = None if held is None else held()
+    if holder is None or holder is run:
+        _state(run).locks[key, second] = ref(run)
+        return 1
+    run.log(Level.ERROR, "cfgutils", f"the lock {show(key)!r} is held, and a script cannot wait for it", at)
+    return -1
+
+
+_same: Final = same(FUNCTIONS)
+
+KEMI: Final = (
+    KemiFunction("lock", _lock_now, (str,), at=True),
+    KemiFunction("lock_key2", _lock_now2, (str, str), at=True),
+    _same("unlock", str),
+    _same("unlock", str, str, name="unlock_key2"),
+    _same("trylock", str),
+    _same("trylock", str, str, name="trylock_key2"),
+    _same("rand_set_prob", int),
+    _same("rand_reset_prob"),
+    _same("rand_get_prob"),
+    _same("rand_event"),
+    _same("abort"),
+    *(_same(name) for name in ("pkg_status", "shm_status", "pkg_summary", "shm_summary")),
+    _same("core_hash", str, str, int),
+    not_run("sleep", "cfgutils", "a script cannot wait", int),
+    not_run("usleep", "cfgutils", "a script cannot wait", int),
+    _same("check_route_exists", str),
+    KemiFunction("route_if_exists", run_route, (str,), at=True),
+)
+
 MODULE = ModuleSpec(
     "cfgutils",
-    functions=(
-        Function("rand_set_prob", _rand_set_prob, (Arg.CONST_INT,), fixup=_fixup_probability),
-        Function("rand_reset_prob", _rand_reset_prob),
-        Function("rand_get_prob", _rand_get_prob),
-        Function("rand_event", _rand_event),
-        Function("sleep", _sleep, (Arg.INT,), waits=True),
-        Function("usleep", _usleep, (Arg.INT,), waits=True),
-        Function("abort", _abort, at=True),
-        Function("pkg_status", _memory, at=True),
-        Function("shm_status", _memory, at=True),
-        Function("pkg_summary", _memory, at=True),
-        Function("shm_summary", _memory, at=True),
-        Function("set_gflag", _set_gflag, (Arg.CONST_INT,), fixup=_fixup_gflag),
-        Function("reset_gflag", _reset_gflag, (Arg.CONST_INT,), fixup=_fixup_gflag),
-        Function("is_gflag", _is_gflag, (Arg.CONST_INT,), fixup=_fixup_gflag),
-        Function("lock", _lock, _TEXT, at=True, waits=True),
-        Function("lock", _lock2, _TEXTS, at=True, waits=True),
-        Function("unlock", _unlock, _TEXT, at=True),
-        Function("unlock", _unlock2, _TEXTS, at=True),
-        Function("trylock", _trylock, _TEXT, at=True),
-        Function("trylock", _trylock2, _TEXTS, at=True),
-        Function("core_hash", _core_hash, (Arg.CONST_TEXT, Arg.CONST_TEXT, Arg.INT)),
-        Function("check_route_exists", _check_route_exists, _TEXT),
-        Function("route_if_exists", _route_if_exists, _TEXT, calls_route=True),
-    ),
+    functions=FUNCTIONS,
     params=(
         Param("initial_probability", int, 10, check=_check_probability),
         Param("initial_gflags", int, 0),
@@ -341,22 +370,7 @@ MODULE = ModuleSpec(
         Param("lock_set_size", int, 0),
     ),
     pvs=(plain("RANDOM", _random, nullable=False),),
-    kemi=(
-        KemiFunction("lock", _lock_at_once, (str,), at=True),
-        KemiFunction("lock_key2", _lock2_at_once, (str, str), at=True),
-        KemiFunction("unlock", _unlock, (str,), at=True),
-        KemiFunction("unlock_key2", _unlock2, (str, str), at=True),
-        KemiFunction("trylock", _trylock, (str,), at=True),
-        KemiFunction("trylock_key2", _trylock2, (str, str), at=True),
-        KemiFunction("rand_set_prob", _rand_set_prob, (int,)),
-        KemiFunction("rand_reset_prob", _rand_reset_prob),
-        KemiFunction("rand_get_prob", _rand_get_prob),
-        KemiFunction("rand_event", _rand_event),
-        KemiFunction("abort", _abort, at=True),
-        *(KemiFunction(name, _memory, at=True) for name in ("pkg_status", "shm_status", "pkg_summary", "shm_summary")),
-        KemiFunction("core_hash", _core_hash, (str, str, int)),
-        KemiFunction("check_route_exists", _check_route_exists, (str,)),
-    ),
+    kemi=KEMI,
     rpc=(
         RpcCommand("cfgutils.is_gflag", _rpc_is_gflag, "whether all bits of a number are set"),
         RpcCommand("cfgutils.set_gflag", _rpc_set_gflag, "sets the bits of a number"),

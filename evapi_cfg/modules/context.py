@@ -131,11 +131,33 @@ class Runner(Protocol):
         ...
 
 
+class Script(Protocol):
+    """A loaded script in another language, whose functions a route can call by their names."""
+
+    def call(self, run: Run, name: str, *texts: str) -> int:
+        """Runs a function; its return code, -1 where there is none of that name or where it fails."""
+        ...
+
+    def names(self) -> list[str]:
+        """The files that are loaded, as the cfg names them, in the order in which they were run."""
+        ...
+
+    def run_again(self, number: int | None = None) -> None:
+        """Loads all files once more, or the one with a number from 0; what fails is logged, and the old stays."""
+        ...
+
+    def run_text(self, run: Run, what: str, text: str) -> int:
+        """Runs a text of the script's language, where `what` is a function of its module that does: 1 or -1."""
+        ...
+
+
 class World:
     """All that outlives one run: shared variables, modparams, the hub, the log, the clock.
 
     `state` holds one object for each module that needs one, by the module's name, made by its spec's `init`.
     `routes` are the compiled route[NAME] blocks by name, `failure_routes` and `events` those of their kinds.
+    `scripts` are what app_python3 and app_lua have loaded, by their names. `script_route` is there where one of them is
+    the file's cfgengine: it gives a function of that script as a route; `script_events` are the events that run one.
     `outbox` has the SIP messages that are to be sent: to where a request came from, at this port, and the text.
     """
 
@@ -161,6 +183,9 @@ class World:
         self.routes: dict[str, Route] = {}
         self.failure_routes: dict[str, Route] = {}
         self.events: dict[str, Route] = {}
+        self.scripts: dict[str, Script] = {}
+        self.script_route: Callable[[str], Route] | None = None
+        self.script_events: set[str] = set()
         self.perform: Runner = _perform
         self.before_request: list[Callable[[Run], bool]] = []  # what modules do with each request: see ModuleSpec
         self.after_request: list[Callable[[Run], None]] = []
@@ -180,6 +205,15 @@ class World:
         self.max_recursive_level = 256  # action lists inside each other, core/config.h: ROUTE_MAX_REC_LEV
         self.pid = 0
         self.version = "6.1.4"
+
+    def later_route(self, name: str) -> Route | None:
+        """What t_continue and its like, and timers, run by a name: a route[NAME] block, or a function where a script is
+        the cfgengine; one that the script does not have says so when it is run (core/kemi.c: sr_kemi_route)."""
+        return self.routes.get(name) if self.script_route is None else self.script_route(name)
+
+    def failure_route(self, name: str) -> Route | None:
+        """What t_on_failure has named: a failure_route[NAME] block, or a function as in `later_route`."""
+        return self.failure_routes.get(name) if self.script_route is None else self.script_route(name)
 
     def param(self, module: str, name: str, default: int | str) -> int | str:
         """The last value that the file gives to a modparam."""
@@ -258,15 +292,17 @@ class Run:
         return made
 
 
-def run_sent_event(run: Run, event: str, text: str, received: Received, port: int) -> None:
+def run_sent_event(
+    run: Run, event: str, text: str, received: Received, port: int, seen: Message | None = None
+) -> None:  # fmt: skip
     """Runs the event route that sees a reply which this side sends, if the file has one. It has the AVPs of what
-    caused it (sl_funcs.c: sl_reply_helper, t_reply.c: _reply_light)."""
+    caused it (sl_funcs.c: sl_reply_helper, t_reply.c: _reply_light). `seen`: what it sees in place of the reply."""
     route = run.world.events.get(event)
     if route is None:
         return
     if run.avps is None:
         run.avps = {}
-    inner = run.inner(made_here(text), f"event_route[{event}]", Routes.LOCAL)
+    inner = run.inner(seen or made_here(text), f"event_route[{event}]", Routes.LOCAL)
     inner.avps, inner.xavp, inner.xavu, inner.xavi = run.avps, run.xavp, run.xavu, run.xavi
     inner.sending = received._replace(source_port=port)
     run.world.perform(route, inner, nothing_more)

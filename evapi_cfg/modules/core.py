@@ -12,15 +12,17 @@ from typing import Final
 
 from evapi_cfg.modules import core_rpc
 from evapi_cfg.modules.context import Level, Run, World
-from evapi_cfg.modules.core_message import current_message
+from evapi_cfg.modules.core_kemi import KEMI
+from evapi_cfg.modules.core_message import MAX_FLAG, current_message
 from evapi_cfg.modules.core_uri import Part, rewrite
 from evapi_cfg.modules.forms import named, plain
 from evapi_cfg.modules.spec import Arg, EventRoute, FixupError, Function, ModuleSpec, Resolver, Variable
+from evapi_cfg.sip.message import FORCE_RPORT
 from evapi_cfg.source import Span, store
 from evapi_cfg.syntax.ast import Text
 from evapi_cfg.values import NULL_TEXT, Value, parse_int
 
-MAX_FLAG: Final = 31
+WORKER_ONE_INIT: Final = "core:worker-one-init"
 _LITERAL: Final = (Arg.LITERAL,)
 _NUMBER: Final = (Arg.CONST_INT,)
 
@@ -97,6 +99,12 @@ def _revert_uri(run: Run) -> int:
     return 1
 
 
+def _force_rport(run: Run) -> int:
+    """Replies go to the port that the request came from (RFC 3581), whether it asks for it or not."""
+    current_message(run).internal_flags |= FORCE_RPORT
+    return 1
+
+
 def _nothing_to_see(run: Run) -> int:
     """Commands that only mark the message for when it is sent on."""
     return 1
@@ -165,7 +173,8 @@ FUNCTIONS: Final = (
     Function("strip_tail", _stripper("strip_tail"), _NUMBER),
     Function("userphone", _userphone),
     Function("revert_uri", _revert_uri),
-    *_both("force_rport add_rport add_local_rport", _nothing_to_see),
+    *_both("force_rport add_rport", _force_rport),
+    Function("add_local_rport", _nothing_to_see),
     *_both("set_forward_close set_forward_no_connect set_reply_close set_reply_no_connect", _nothing_to_see),
     *_both("force_tcp_alias add_tcp_alias", _nothing_to_see),
     *_both("force_tcp_alias add_tcp_alias", _nothing_with_one, _NUMBER),
@@ -293,7 +302,8 @@ MODULE = ModuleSpec(
     "core",
     functions=FUNCTIONS,
     pvs=VARIABLES,
-    event_routes=(EventRoute("core:worker-one-init"),),
+    event_routes=(EventRoute(WORKER_ONE_INIT),),
     rpc=core_rpc.COMMANDS,
+    kemi=KEMI,
     doc="commands and pseudo-variables of the language itself",
 )

@@ -8,6 +8,7 @@ from typing import Final
 from evapi_cfg.modules.context import Run
 from evapi_cfg.sip.message import Message
 
+MAX_FLAG: Final = 31  # of the message, of the script, of a branch
 FAKED_REQUEST: Final = "".join(
     line + "\r\n"
     for line in (

@@ -40,6 +40,17 @@ def is_myself(world: World, host: str, port: int = 0, protocol: int = NONE) -> b
     )
 
 
+def names_myself(world: World, text: str, *, whole: bool = True) -> bool | None:
+    """As `is_myself` for a text: a sip: or sips: URI in lower case is taken apart, anything else is a host. None where
+    it is such a URI and cannot be read. `whole`: port and protocol count, too."""
+    if len(text) <= 4 or not text.startswith(("sip:", "sips:")):
+        return is_myself(world, text)
+    uri = parse_uri(text)
+    if uri is None:
+        return None
+    return is_myself(world, uri.host, uri.port_number, uri.protocol) if whole else is_myself(world, uri.host)
+
+
 def _bare(host: str) -> str:
     """In lower case, and an IPv6 address without its brackets."""
     return host[1:-1].lower() if len(host) > 2 and host[0] == "[" and host[-1] == "]" else host.lower()

@@ -11,31 +11,28 @@ from typing import Final
 
 from evapi_cfg.modules.context import Level, Run
 from evapi_cfg.modules.core_message import current_message
-from evapi_cfg.modules.forms import closed, constant, inner_of, named, refuse_index
+from evapi_cfg.modules.corex_variables import VARIABLES
+from evapi_cfg.modules.kemi_forms import not_run, same
 from evapi_cfg.modules.pv.branch import append, parse_q
 from evapi_cfg.modules.pv.functions import set_variable
-from evapi_cfg.modules.pv.sockets import find_socket, socket_text
+from evapi_cfg.modules.pv.sockets import find_socket
 from evapi_cfg.modules.spec import (
     Arg,
     FixupError,
     Function,
+    KemiFunction,
     ModuleSpec,
-    NameRefused,
     Param,
-    PseudoVariable,
-    Resolver,
     Routes,
     Variable,
 )
 from evapi_cfg.modules.transformations import COREX
 from evapi_cfg.sip.message import Branch, Received, Socket
-from evapi_cfg.source import Span, show, store
-from evapi_cfg.syntax.ast import PVar, Text
-from evapi_cfg.values import Value, parse_int
+from evapi_cfg.source import Span, show
+from evapi_cfg.values import Value
 
 _MAX_XFLAG: Final = 63
 _INTERNAL_FLAGS: Final = {"USE_UAC_FROM": 13, "USE_UAC_TO": 14, "UAC_AUTH": 19, "MSG_APPLY_CHANGES": 35}
-_CFG_NAMES: Final = ("line", "name", "file", "route")
 
 # ---- branches ---------------------------------------------------------------------------------------------------
 
@@ -195,13 +192,21 @@ def _empty(run: Run, what: str) -> int:
 # ---- files --------------------------------------------------------------------------------------------------------
 
 
-def _file_read(run: Run, name: str, target: Variable, at: Span) -> int:
+def _contents(run: Run, name: str, at: Span) -> str | None:
+    """None, and an error in the log, where the file cannot be read."""
     if not name:
-        return _empty(run, "the file's name")
+        _empty(run, "the file's name")
+        return None
     try:
-        text = Path(show(name)).read_bytes().decode("latin-1")
+        return Path(show(name)).read_bytes().decode("latin-1")
     except (OSError, ValueError) as err:
         run.log(Level.ERROR, "corex", f"{show(name)} cannot be read: {_reason(err)}", at)
+        return None
+
+
+def _file_read(run: Run, name: str, target: Variable, at: Span) -> int:
+    text = _contents(run, name, at)
+    if text is None:
         return -1
     set_variable(run, target, text)
     return 1
@@ -229,74 +234,6 @@ def _check_target(arguments: tuple[object | None, ...]) -> tuple[object | None, 
     return arguments
 
 
-# ---- pseudo-variables -----------------------------------------------------------------------------------------------
-
-
-def _make_cfg(pvar: PVar, resolver: Resolver) -> Variable:
-    """$cfg(line), $cfg(file), $cfg(name), $cfg(route): where in the cfg it stands, known when the file is loaded."""
-    inner = inner_of(pvar)
-    refuse_index(pvar)
-    match inner.value:
-        case "line":
-            return constant(pvar.span.file.line_number(pvar.span.start))
-        case "file" | "name":
-            return constant(store(pvar.span.file.name))
-        case "route":
-            return constant(_block_name(resolver.route))
-    raise NameRefused(f"`$cfg` has no name `{show(inner.value)}`", inner.span, _CFG_NAMES)
-
-
-def _block_name(title: str) -> str:
-    """`SUB` of `route[SUB]`; the main blocks are all called DEFAULT_ROUTE."""
-    _, bracket, name = title.partition("[")
-    return name[:-1] if bracket else "DEFAULT_ROUTE"
-
-
-def _listening(inner: Text, resolver: Resolver) -> Variable:
-    """$lsock(match/value/field): one thing about the listening socket of which another is known. `match` is one of
-    n name, l listen address, a advertised address, i index; `field` a word that starts with one of them."""
-    text = resolver.text(inner)
-
-    def get(run: Run) -> Value:
-        expression = text if isinstance(text, str) else text(run)
-        match, value, field, ok = _cut(expression)
-        if not ok:
-            run.log(Level.ERROR, "corex", f"$lsock: {show(expression)!r} is not of the form match/value/field")
-            return ""
-        for index, socket in enumerate(run.world.sockets):
-            if (match == "i" and index == (parse_int(value) or 0)) or (match != "i" and value == _about(socket, match)):
-                return index if field == "i" else _about(socket, field)
-        return None
-
-    return Variable(get)
-
-
-def _cut(expression: str) -> tuple[str, str, str, bool]:
-    parts = expression.split("/")
-    if (
-        len(parts) != 3
-        or parts[0] not in ("n", "l", "a", "i")
-        or parts[2][:1] not in ("n", "l", "a", "i")
-        or len(parts[2]) < 2
-    ):
-        return "", "", "", False
-    return parts[0], parts[1], parts[2][0], True
-
-
-def _about(socket: Socket, what: str) -> str:
-    if what == "n":
-        return socket.name or ""
-    if what == "l":
-        return socket_text(socket)
-    if socket.advertised is None:
-        return ""
-    return socket_text(Socket(socket.protocol, *socket.advertised))
-
-
-def _nothing(run: Run) -> Value:
-    return None
-
-
 _T: Final = (Arg.TEXT,)
 _N: Final = (Arg.INT,)
 _BRANCH: Final = Routes.REQUEST | Routes.FAILURE
@@ -310,29 +247,90 @@ def _each(names: str, call: Callable[..., int], args: tuple[Arg, ...]) -> tuple[
     return tuple(Function(name, call, args) for name in names.split())
 
 
+FUNCTIONS: Final = (
+    _branch(()),
+    _branch(_T),
+    _branch((Arg.TEXT, Arg.TEXT)),
+    Function("setxflag", _setxflag, _N),
+    Function("resetxflag", _resetxflag, _N),
+    Function("isxflagset", _isxflagset, _N),
+    Function("msg_iflag_set", _iflag_set, _T),
+    Function("msg_iflag_reset", _iflag_reset, _T),
+    Function("msg_iflag_is_set", _iflag_is_set, _T),
+    Function("is_faked_msg", _is_faked),
+    Function("is_incoming", _is_incoming),
+    Function("is_socket_name", _is_socket_name, _T),
+    *_each("via_add_srvid via_add_xavp_params via_reply_add_xavp_params via_use_xavp_fields", _marks_via, _N),
+    Function("set_send_socket", _set_send_socket, _T),
+    Function("set_send_socket_name", _set_send_socket_name, _T),
+    Function("set_recv_socket", _set_recv_socket, _T),
+    Function("set_recv_socket_name", _set_recv_socket_name, _T),
+    Function("file_read", _file_read, (Arg.TEXT, Arg.PVAR), fixup=_check_target, at=True),
+    Function("file_write", _file_write, (Arg.TEXT, Arg.TEXT), at=True),
+)
+
+
+# ---- for scripts in other languages -------------------------------------------------------------------------------
+
+
+def _unless_empty(call: Callable[[Run, str], int]) -> Callable[[Run, str], int]:
+    """An empty text is a socket that is not found, which is no error."""
+
+    def set_socket(run: Run, text: str) -> int:
+        if text:
+            return call(run, text)
+        _found(run, None, text)
+        return 1
+
+    return set_socket
+
+
+def _read_whole(run: Run, name: str, at: Span) -> Value:
+    """What is in a file; an empty text where it cannot be read."""
+    return _contents(run, name, at) or ""
+
+
+def _has_user(run: Run) -> int:
+    message = current_message(run)
+    uri = message.parsed_uri if message.is_request else None
+    return 1 if uri is not None and uri.user else -1
+
+
+def _has_user_agent(run: Run) -> int:
+    return 1 if current_message(run).body_of("user-agent") else -1
+
+
+_same: Final = same(FUNCTIONS)
+
+KEMI: Final = (
+    _same("append_branch"),
+    _same("append_branch", str, name="append_branch_uri"),
+    _same("append_branch", str, str, name="append_branch_uri_q"),
+    *(_same(name, int) for name in ("setxflag", "resetxflag", "isxflagset")),
+    KemiFunction("set_send_socket", _unless_empty(_set_send_socket), (str,)),
+    KemiFunction("set_send_socket_name", _unless_empty(_set_send_socket_name), (str,)),
+    KemiFunction("set_recv_socket", _unless_empty(_set_recv_socket), (str,)),
+    KemiFunction("set_recv_socket_name", _unless_empty(_set_recv_socket_name), (str,)),
+    not_run("set_source_address", "corex", "the source of a message stays what it is", str),
+    *(
+        _same(name, int)
+        for name in ("via_add_srvid", "via_add_xavp_params", "via_use_xavp_fields", "via_reply_add_xavp_params")
+    ),
+    KemiFunction("has_ruri_user", _has_user),
+    KemiFunction("has_user_agent", _has_user_agent),
+    not_run("send_data", "corex", "nothing is sent to the SIP network but replies", str, str),
+    not_run("sendx", "corex", "nothing is sent to the SIP network but replies", str, str, str),
+    _same("is_faked_msg"),
+    KemiFunction("file_read", _read_whole, (str,), at=True),
+    _same("file_write", str, str),
+    _same("is_socket_name", str),
+    not_run("forward_uac", "corex", "nothing is forwarded"),
+    not_run("forward_uac_uri", "corex", "nothing is forwarded", str),
+)
+
 MODULE = ModuleSpec(
     "corex",
-    functions=(
-        _branch(()),
-        _branch(_T),
-        _branch((Arg.TEXT, Arg.TEXT)),
-        Function("setxflag", _setxflag, _N),
-        Function("resetxflag", _resetxflag, _N),
-        Function("isxflagset", _isxflagset, _N),
-        Function("msg_iflag_set", _iflag_set, _T),
-        Function("msg_iflag_reset", _iflag_reset, _T),
-        Function("msg_iflag_is_set", _iflag_is_set, _T),
-        Function("is_faked_msg", _is_faked),
-        Function("is_incoming", _is_incoming),
-        Function("is_socket_name", _is_socket_name, _T),
-        *_each("via_add_srvid via_add_xavp_params via_reply_add_xavp_params via_use_xavp_fields", _marks_via, _N),
-        Function("set_send_socket", _set_send_socket, _T),
-        Function("set_send_socket_name", _set_send_socket_name, _T),
-        Function("set_recv_socket", _set_recv_socket, _T),
-        Function("set_recv_socket_name", _set_recv_socket_name, _T),
-        Function("file_read", _file_read, (Arg.TEXT, Arg.PVAR), fixup=_check_target, at=True),
-        Function("file_write", _file_write, (Arg.TEXT, Arg.TEXT), at=True),
-    ),
+    functions=FUNCTIONS,
     params=(
         Param("alias_subdomains", str),
         Param("dns_cache", str),
@@ -342,11 +340,8 @@ MODULE = ModuleSpec(
         Param("nio_min_msg_len", int, 0),
         Param("nio_msg_avp", str),
     ),
-    pvs=(
-        PseudoVariable("cfg", _make_cfg, inner="required", names=_CFG_NAMES),
-        named("lsock", _listening),
-        closed("atkv", {name: Variable(_nothing) for name in ("key", "val", "type", "gname")}),
-    ),
+    pvs=VARIABLES,
+    kemi=KEMI,
     transformations=COREX,
     doc="branches, message flags, files, places in the cfg",
 )

@@ -6,14 +6,16 @@ Facts from evapi_mod.c and evapi_dispatch.c. Sockets are elsewhere: a client is 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from evapi_cfg.modules import evapi_rpc
 from evapi_cfg.modules.context import Level, Run
+from evapi_cfg.modules.kemi_forms import same
 from evapi_cfg.modules.spec import (
     Arg,
     EventRoute,
     Function,
+    KemiFunction,
     ModuleSpec,
     NameRefused,
     Param,
@@ -34,6 +36,7 @@ DEFAULT_PORT = 8448
 CONNECTION_NEW = "evapi:connection-new"
 CONNECTION_CLOSED = "evapi:connection-closed"
 MESSAGE_RECEIVED = "evapi:message-received"
+EVENTS = (CONNECTION_NEW, CONNECTION_CLOSED, MESSAGE_RECEIVED)
 LazyText: TypeAlias = "str | Callable[[Run], str]"
 
 
@@ -221,24 +224,46 @@ def _suspending(name: str, call: Callable[..., int], arguments: int) -> Function
     return Function(name, call, (Arg.TEXT,) * arguments, Routes.REQUEST, at=True, lazy=True)
 
 
+FUNCTIONS: Final = (
+    Function("evapi_relay", evapi_relay, (Arg.TEXT,), at=True),
+    Function("evapi_multicast", evapi_multicast, (Arg.TEXT, Arg.TEXT), at=True),
+    Function("evapi_unicast", evapi_unicast, (Arg.TEXT, Arg.TEXT), at=True),
+    _suspending("evapi_async_relay", evapi_async_relay, 1),
+    _suspending("evapi_async_multicast", evapi_async_multicast, 2),
+    _suspending("evapi_async_unicast", evapi_async_unicast, 2),
+    Function("evapi_close", evapi_close),
+    Function("evapi_close", evapi_close_arg, (Arg.STRING,)),
+    Function("evapi_set_tag", evapi_set_tag, (Arg.TEXT,), at=True),
+)
+
+
+def _ki_close(run: Run) -> int:
+    """0 where the cfg's function gives 1: it is the C function itself (evapi_mod.c: sr_kemi_evapi_exports)."""
+    code = evapi_close(run)
+    return 0 if code > 0 else code
+
+
+_same: Final = same(FUNCTIONS)
+
+KEMI: Final = (
+    _same("evapi_relay", str, name="relay"),
+    _same("evapi_multicast", str, str, name="relay_multicast"),
+    _same("evapi_unicast", str, str, name="relay_unicast"),
+    _same("evapi_async_relay", str, name="async_relay"),
+    _same("evapi_async_multicast", str, str, name="async_multicast"),
+    _same("evapi_async_unicast", str, str, name="async_unicast"),
+    KemiFunction("close", _ki_close),
+    _same("evapi_set_tag", str, name="set_tag"),
+)
+
 MODULE = ModuleSpec(
     name="evapi",
-    functions=(
-        Function("evapi_relay", evapi_relay, (Arg.TEXT,), at=True),
-        Function("evapi_multicast", evapi_multicast, (Arg.TEXT, Arg.TEXT), at=True),
-        Function("evapi_unicast", evapi_unicast, (Arg.TEXT, Arg.TEXT), at=True),
-        _suspending("evapi_async_relay", evapi_async_relay, 1),
-        _suspending("evapi_async_multicast", evapi_async_multicast, 2),
-        _suspending("evapi_async_unicast", evapi_async_unicast, 2),
-        Function("evapi_close", evapi_close),
-        Function("evapi_close", evapi_close_arg, (Arg.STRING,)),
-        Function("evapi_set_tag", evapi_set_tag, (Arg.TEXT,), at=True),
-    ),
+    functions=FUNCTIONS,
     params=(
         Param("workers", int, 1),
         Param("bind_addr", str, f"{DEFAULT_HOST}:{DEFAULT_PORT}", check=_check_bind_addr),
         Param("netstring_format", int, 1),
-        Param("event_callback", str, check=_check_event_callback, runs=False),
+        Param("event_callback", str, check=_check_event_callback),
         Param("max_clients", int, 8),
         Param("wait_idle", int, 500000),
         Param("wait_increase", int, 3),
@@ -247,7 +272,8 @@ MODULE = ModuleSpec(
         Param("context_mlimit", int, 0),
     ),
     pvs=(PseudoVariable("evapi", _make, inner="required", writable=True, names=tuple(_VARIABLES)),),
-    event_routes=(EventRoute(CONNECTION_NEW), EventRoute(CONNECTION_CLOSED), EventRoute(MESSAGE_RECEIVED)),
+    event_routes=tuple(EventRoute(name, "event_callback") for name in EVENTS),
+    kemi=KEMI,
     rpc=evapi_rpc.COMMANDS,
     doc="events to applications over TCP, and their answers",
 )

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from evapi_cfg.modules.context import Level, Run, World
-from evapi_cfg.modules.core import MAX_FLAG
-from evapi_cfg.modules.core_message import current_message
-from evapi_cfg.modules.core_myself import is_myself
+from evapi_cfg.modules.core_message import MAX_FLAG, current_message
+from evapi_cfg.modules.core_myself import names_myself
 from evapi_cfg.modules.forms import plain
+from evapi_cfg.modules.kemi_forms import same
 from evapi_cfg.modules.pv.functions import set_variable
 from evapi_cfg.modules.spec import Arg, FixupError, Function, ModuleSpec, Variable
-from evapi_cfg.sip.uri import parse_uri
 from evapi_cfg.source import show
 from evapi_cfg.values import Value
 
@@ -146,16 +145,10 @@ def _isdsturiset(run: Run) -> int:
 
 
 def _is_own(run: Run, text: str, whole: bool) -> int:
-    """A sip: or sips: URI in lower case is taken apart; anything else is a host. Port and protocol count where
-    `whole`."""
-    if len(text) <= 4 or not text.startswith(("sip:", "sips:")):
-        return 1 if is_myself(run.world, text) else -1
-    uri = parse_uri(text)
-    if uri is None:
+    own = names_myself(run.world, text, whole=whole)
+    if own is None:
         run.log(Level.ERROR, "kex", f"{show(text)!r} is no URI")
-        return -1
-    port, protocol = (uri.port_number, uri.protocol) if whole else (0, 0)
-    return 1 if is_myself(run.world, uri.host, port, protocol) else -1
+    return 1 if own else -1
 
 
 def _is_myself(run: Run, text: str) -> int:
@@ -214,29 +207,35 @@ _ONE: Final = (Arg.NUMBER,)
 _TWO: Final = (Arg.NUMBER, Arg.NUMBER)
 _PRINT: Final = (Arg.PVAR, Arg.CONST_TEXT)
 
+FUNCTIONS: Final = (
+    Function("setsflag", _setsflag, _ONE),
+    Function("resetsflag", _resetsflag, _ONE),
+    Function("issflagset", _issflagset, _ONE),
+    Function("setbflag", _setbflag, _ONE),
+    Function("setbflag", _setbflag, _TWO),
+    Function("resetbflag", _resetbflag, _ONE),
+    Function("resetbflag", _resetbflag, _TWO),
+    Function("isbflagset", _isbflagset, _ONE),
+    Function("isbflagset", _isbflagset, _TWO),
+    Function("setdsturi", _setdsturi, _TEXT),
+    Function("resetdsturi", _resetdsturi),
+    Function("isdsturiset", _isdsturiset),
+    Function("pv_printf", _pv_printf, _PRINT, fixup=_check_target),
+    Function("avp_printf", _pv_printf, _PRINT, fixup=_check_target),
+    Function("is_myself", _is_myself, _TEXT),
+    Function("is_myhost", _is_myhost, _TEXT),
+    Function("setdebug", _setdebug, _ONE),
+    Function("resetdebug", _resetdebug),
+)
+_same: Final = same(FUNCTIONS)
+
+KEMI: Final = (_same("setdebug", int), _same("resetdebug"))
+
 MODULE = ModuleSpec(
     "kex",
-    functions=(
-        Function("setsflag", _setsflag, _ONE),
-        Function("resetsflag", _resetsflag, _ONE),
-        Function("issflagset", _issflagset, _ONE),
-        Function("setbflag", _setbflag, _ONE),
-        Function("setbflag", _setbflag, _TWO),
-        Function("resetbflag", _resetbflag, _ONE),
-        Function("resetbflag", _resetbflag, _TWO),
-        Function("isbflagset", _isbflagset, _ONE),
-        Function("isbflagset", _isbflagset, _TWO),
-        Function("setdsturi", _setdsturi, _TEXT),
-        Function("resetdsturi", _resetdsturi),
-        Function("isdsturiset", _isdsturiset),
-        Function("pv_printf", _pv_printf, _PRINT, fixup=_check_target),
-        Function("avp_printf", _pv_printf, _PRINT, fixup=_check_target),
-        Function("is_myself", _is_myself, _TEXT),
-        Function("is_myhost", _is_myhost, _TEXT),
-        Function("setdebug", _setdebug, _ONE),
-        Function("resetdebug", _resetdebug),
-    ),
+    functions=FUNCTIONS,
     pvs=(plain("sruid", _sruid, nullable=False),),
+    kemi=KEMI,
     init=_init,
     doc="flags of the script and of branches, the destination URI, what is myself",
 )

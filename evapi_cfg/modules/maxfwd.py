@@ -6,6 +6,7 @@ from typing import Final
 
 from evapi_cfg.modules.context import Level, Run, World
 from evapi_cfg.modules.core_message import current_message
+from evapi_cfg.modules.kemi_forms import same
 from evapi_cfg.modules.routes import Routes
 from evapi_cfg.modules.spec import Arg, Function, ModuleSpec, Param
 from evapi_cfg.sip.headers import BLANK
@@ -82,17 +83,23 @@ def _is_below(run: Run, limit: int | None) -> int:
 _LIMIT: Final = (Arg.NUMBER,)
 _BELOW: Final = Routes.REQUEST | Routes.FAILURE | Routes.BRANCH
 
+FUNCTIONS: Final = (
+    Function("mf_process_maxfwd_header", _process, _LIMIT, Routes.REQUEST),
+    Function("process_maxfwd", _process, _LIMIT, Routes.REQUEST),
+    Function("maxfwd_process", _process, _LIMIT, Routes.REQUEST),
+    Function("is_maxfwd_lt", _is_below, _LIMIT, _BELOW),
+    Function("maxfwd_at_least", _is_below, _LIMIT, _BELOW),
+    Function("mf_lowlimit", _is_below, _LIMIT, _BELOW),
+)
+_same: Final = same(FUNCTIONS)
+
+KEMI: Final = (_same("process_maxfwd", int), _same("is_maxfwd_lt", int))
+
 MODULE = ModuleSpec(
     "maxfwd",
-    functions=(
-        Function("mf_process_maxfwd_header", _process, _LIMIT, Routes.REQUEST),
-        Function("process_maxfwd", _process, _LIMIT, Routes.REQUEST),
-        Function("maxfwd_process", _process, _LIMIT, Routes.REQUEST),
-        Function("is_maxfwd_lt", _is_below, _LIMIT, _BELOW),
-        Function("maxfwd_at_least", _is_below, _LIMIT, _BELOW),
-        Function("mf_lowlimit", _is_below, _LIMIT, _BELOW),
-    ),
+    functions=FUNCTIONS,
     params=(Param("max_limit", int, 70),),
+    kemi=KEMI,
     init=_init,
     doc="the count of hops that a request may still take",
 )

@@ -71,6 +71,7 @@ class Names:
             for transformation in module.transformations:
                 self.transformations[transformation.cls, transformation.op.lower()] = transformation
         self.runtime_text = lru_cache(RUNTIME_FORMATS)(self._runtime_text)
+        self.runtime_variable = lru_cache(RUNTIME_FORMATS)(self._runtime_variable)
 
     @property
     def world(self) -> World | None:
@@ -150,3 +151,7 @@ class Names:
         """A string that came up while a route ran, as a format: what Kamailio does with an argument that is not
         constant (core/action.c: MODF_RVE_CALL runs the fixup at each call)."""
         return self.text(Text(NOWHERE, value))
+
+    def _runtime_variable(self, value: str) -> Variable:
+        """The name of a variable that came up while a script in another language ran (core/pvapi.c: pv_cache_get)."""
+        return self.variable(Text(NOWHERE, value))

@@ -12,7 +12,7 @@ from evapi_cfg.modules.context import Level, Run, World
 from evapi_cfg.modules.core_message import current_message
 from evapi_cfg.modules.routes import Routes
 from evapi_cfg.modules.sl import send_stateless
-from evapi_cfg.modules.spec import Arg, Function, ModuleSpec, Param
+from evapi_cfg.modules.spec import Arg, Function, KemiFunction, ModuleSpec, Param
 from evapi_cfg.sip.contact import parse_contacts
 from evapi_cfg.sip.head import cseq_words
 from evapi_cfg.sip.headers import BLANK
@@ -353,14 +353,34 @@ def _sanity_check_uris(run: Run, checks: int | None, uri_checks: int | None) -> 
 
 _ROUTES: Final = Routes.REQUEST | Routes.ONREPLY
 
+FUNCTIONS: Final = (
+    Function("sanity_check", _sanity_check, (), _ROUTES),
+    Function("sanity_check", _sanity_check_only, (Arg.NUMBER,), _ROUTES),
+    Function("sanity_check", _sanity_check_uris, (Arg.NUMBER, Arg.NUMBER), _ROUTES),
+    Function("sanity_reply", _sanity_reply, (), _ROUTES),
+)
+
+
+def _checked(run: Run, checks: int, uri_checks: int) -> int:
+    """A script is not ended by what is not sound: -1. Checks that there are not pass."""
+    _state(run).found = None
+    return 1 if _check(run, current_message(run), checks, uri_checks) == _PASSED else -1
+
+
+def _checked_by_default(run: Run) -> int:
+    state = _state(run)
+    return _checked(run, state.checks, state.uri_checks)
+
+
+KEMI: Final = (
+    KemiFunction("sanity_check", _checked, (int, int)),
+    KemiFunction("sanity_check_defaults", _checked_by_default),
+    KemiFunction("sanity_reply", _sanity_reply),
+)
+
 MODULE = ModuleSpec(
     "sanity",
-    functions=(
-        Function("sanity_check", _sanity_check, (), _ROUTES),
-        Function("sanity_check", _sanity_check_only, (Arg.NUMBER,), _ROUTES),
-        Function("sanity_check", _sanity_check_uris, (Arg.NUMBER, Arg.NUMBER), _ROUTES),
-        Function("sanity_reply", _sanity_reply, (), _ROUTES),
-    ),
+    functions=FUNCTIONS,
     params=(
         Param("default_checks", int, _DEFAULT_CHECKS),
         Param("uri_checks", int, _DEFAULT_URI_CHECKS),
@@ -368,6 +388,7 @@ MODULE = ModuleSpec(
         Param("autodrop", int, 1),
         Param("noreply", int, 0),
     ),
+    kemi=KEMI,
     init=_init,
     doc="whether a message is as it should be, and what to answer where it is not",
 )

@@ -7,6 +7,7 @@ from typing import Final
 from evapi_cfg.modules.context import Level, Run, World, nothing_more, run_sent_event
 from evapi_cfg.modules.core_message import current_message
 from evapi_cfg.modules.forms import closed
+from evapi_cfg.modules.kemi_forms import same
 from evapi_cfg.modules.pv.branch import destinations
 from evapi_cfg.modules.routes import Routes
 from evapi_cfg.modules.spec import Arg, EventRoute, Function, ModuleSpec, Param, Variable
@@ -66,7 +67,8 @@ def send_stateless(run: Run, code: int, reason: str) -> int:
     received, via = message.received, message.via
     if received.socket is not None and via is not None:
         world.outbox.append((received, reply_port(message, via), text))
-        run_sent_event(run, LOCAL_RESPONSE, text, received, reply_port(message, via))
+        seen = message if LOCAL_RESPONSE in world.script_events else None  # a function of a script sees the request
+        run_sent_event(run, LOCAL_RESPONSE, text, received, reply_port(message, via), seen)
     if code >= 200:
         message.internal_flags |= FINAL_REPLY
     return 1
@@ -176,30 +178,43 @@ _ARGS: Final = (Arg.NUMBER, Arg.VALUE)
 _BOTH: Final = _R.REQUEST | _R.FAILURE | _R.ONREPLY
 
 
+FUNCTIONS: Final = (
+    Function("sl_send_reply", _sl_send_reply, _ARGS, _R.REQUEST),
+    Function("sl_reply", _sl_send_reply, _ARGS, _R.REQUEST),
+    Function("send_reply", _send_reply, _ARGS, _BOTH),
+    Function("send_reply_mode", _send_reply_mode, (Arg.NUMBER, Arg.VALUE, Arg.NUMBER), _BOTH),
+    Function("send_reply_error", _send_reply_error, (), _BOTH),
+    Function("sl_reply_error", _sl_reply_error, (), _R.REQUEST),
+    *(Function("sl_forward_reply", _forward_reply, (Arg.TEXT,) * count, _R.ONREPLY, runs=False) for count in (0, 1, 2)),
+)
+_same: Final = same(FUNCTIONS)
+
+KEMI: Final = (
+    _same("sl_send_reply", int, str),
+    _same("send_reply", int, str),
+    _same("send_reply_mode", int, str, int),
+    _same("sl_reply_error"),
+    _same("send_reply_error"),
+    _same("sl_forward_reply", str, str),
+)
+
 MODULE = ModuleSpec(
     "sl",
-    functions=(
-        Function("sl_send_reply", _sl_send_reply, _ARGS, _R.REQUEST),
-        Function("sl_reply", _sl_send_reply, _ARGS, _R.REQUEST),
-        Function("send_reply", _send_reply, _ARGS, _BOTH),
-        Function("send_reply_mode", _send_reply_mode, (Arg.NUMBER, Arg.VALUE, Arg.NUMBER), _BOTH),
-        Function("send_reply_error", _send_reply_error, (), _BOTH),
-        Function("sl_reply_error", _sl_reply_error, (), _R.REQUEST),
-        *(
-            Function("sl_forward_reply", _forward_reply, (Arg.TEXT,) * count, _R.ONREPLY, runs=False)
-            for count in (0, 1, 2)
-        ),
-    ),
+    functions=FUNCTIONS,
     params=(
         Param("default_code", int, 500),
         Param("default_reason", str, "Internal Server Error"),
         Param("bind_tm", int, 1),
         Param("rich_redirect", int, 0),
-        Param("event_callback_fl_ack", str, runs=False),
-        Param("event_callback_lres_sent", str, runs=False),
+        Param("event_callback_fl_ack", str),
+        Param("event_callback_lres_sent", str),
     ),
     pvs=(closed("ltt", {"x": Variable(_tag), "s": Variable(_stateless_tag), "t": Variable(_stateful_tag)}),),
-    event_routes=(EventRoute(LOCAL_RESPONSE), EventRoute(FILTERED_ACK)),
+    event_routes=(
+        EventRoute(LOCAL_RESPONSE, "event_callback_lres_sent"),
+        EventRoute(FILTERED_ACK, "event_callback_fl_ack"),
+    ),
+    kemi=KEMI,
     init=_Sl,
     before_request=_absorb_ack,
     doc="replies without transactions",

@@ -109,6 +109,10 @@ class Resolver(Protocol):
         """As `text`, for a string that came up while a route ran; raises NameRefused."""
         ...
 
+    def runtime_variable(self, value: str) -> Variable:
+        """As `variable`, for a name that came up while a route or a script ran; raises NameRefused."""
+        ...
+
     def declared_select(self, name: str) -> Select | None:
         """The selects that a loaded module declares under a name; None where none does."""
         ...
@@ -214,9 +218,12 @@ class Param:
 
 @dataclass(frozen=True, slots=True)
 class EventRoute:
-    """An event_route that this module runs."""
+    """An event_route that this module runs. `callback`: the modparam that names a script's function for it, which runs
+    where the file has no such block; `told`: what that function is told the event is, where that is not its name."""
 
     name: str
+    callback: str = ""
+    told: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,13 +243,19 @@ class Transformation:
     prepare: Callable[[Text | None, Resolver], Callable[[Run, Value], Value]]
 
 
+class Long(int):
+    """The kind of a KEMI parameter that keeps 64 bit; others are cut to 32 (core/kemi.h: SR_KEMIP_LONG)."""
+
+
 @dataclass(frozen=True, slots=True)
 class KemiFunction:
     """`KSR.<room>.<name>` of scripts in Python and Lua; `KSR.<name>` where the room is "" (core/kemi.h: sr_kemi_t).
 
-    `call` gets the run, then what the script gives, each of its kind in `params`: an int, or a str with one character
-    per byte. What it gives back is what the script gets: an int, a bool, a str of the same form, or None.
-    `room` None: the module's own name. `at` True: the function also gets `at=Span`, as a `Function` does.
+    `call` gets the run, then what the script gives, each of its kind in `params`: an int of 32 bit (64 for Long), or a
+    str with one character per byte. What it gives back is what the script gets: an int, a bool, a str of the same form,
+    or None. It must be done when it returns: nothing can wait in a script.
+    `room` None: the module's own name. `at` True: the function also gets `at=Span`, by that name: the place of the call
+    in the script, which is looked for when it is asked, so it must not be kept.
     """
 
     name: str

@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from evapi_cfg.modules.context import Getter, Level, Run
+from evapi_cfg.modules.context import Getter, Level, Run, nothing_more
 from evapi_cfg.modules.core_message import current_message
 from evapi_cfg.modules.forms import closed, named, plain
+from evapi_cfg.modules.kemi_forms import not_run, same
 from evapi_cfg.modules.routes import Routes
-from evapi_cfg.modules.spec import Arg, Function, ModuleSpec, NameRefused, Param, PseudoVariable, Resolver, Variable
+from evapi_cfg.modules.spec import (
+    Arg,
+    Function,
+    KemiFunction,
+    ModuleSpec,
+    NameRefused,
+    Param,
+    PseudoVariable,
+    Resolver,
+    Variable,
+)
 from evapi_cfg.modules.tm.core import NO_TRANSACTION, Tm, tm_of
+from evapi_cfg.modules.tm.kemi import branch_index
 from evapi_cfg.modules.tm.suspend import resume, suspend
 from evapi_cfg.sip.message import Message
 from evapi_cfg.sip.reply import reason_of
@@ -207,15 +219,6 @@ def _reply_type(run: Run) -> Value:
     return None if run.transaction is None else int(run.picked is not None)
 
 
-def _branch_index(run: Run) -> Value:
-    message = current_message(run)
-    if run.kind is Routes.REQUEST:
-        return len(message.branches)
-    if run.kind is Routes.FAILURE and run.transaction is not None:
-        return len(run.transaction.branches) + len(message.branches)
-    return -1
-
-
 def _reply_ruid(run: Run) -> Value:
     return "" if _found(run) is None or run.kind is not Routes.FAILURE else None
 
@@ -286,7 +289,7 @@ _T: Final = {
     "reply_code": Variable(_reply_code),
     "reply_reason": Variable(_reply_reason, text=_printed_or_nothing(_reply_reason)),
     "reply_type": Variable(_reply_type),
-    "branch_index": Variable(_branch_index),
+    "branch_index": Variable(branch_index),
     "uri": Variable(_label),
     "flags": Variable(_label),
     "ruid": Variable(_label),
@@ -294,32 +297,73 @@ _T: Final = {
 _T_BRANCH: Final = {name: Variable(_branch_part if name == "flags" else _nothing) for name in _T}
 _N: Final = (Arg.NUMBER,)
 
+FUNCTIONS: Final = (
+    Function("t_suspend", _suspend),
+    Function("t_continue", _continue, (Arg.NUMBER, Arg.NUMBER, Arg.ROUTE), calls_route=True, const=True),
+    Function("t_drop", _drop),
+    Function("t_drop", _drop, _N),
+    Function("t_flush_flags", _flush_flags),
+    Function("t_flush_xflags", _flush_xflags),
+    Function("t_is_request_route", _in_route(Routes.REQUEST)),
+    Function("t_is_failure_route", _in_route(Routes.FAILURE)),
+    Function("t_is_branch_route", _in_route(Routes.BRANCH)),
+    Function("t_is_reply_route", _in_route(Routes.TM_ONREPLY, Routes.CORE_ONREPLY)),
+    Function("t_precheck_trans", _precheck_trans, (), Routes.REQUEST),
+    Function("t_reply_callid", _reply_callid, (Arg.TEXT, Arg.TEXT, Arg.NUMBER, Arg.TEXT), const=True),
+    Function("t_cancel_callid", _cancel_callid, (Arg.TEXT, Arg.TEXT, Arg.NUMBER), const=True),
+    Function("t_cancel_callid", _cancel_callid, (Arg.TEXT, Arg.TEXT, Arg.NUMBER, Arg.NUMBER), const=True),
+    Function("t_vbflag_set", _vbflag_set, _N),
+    Function("t_vbflag_reset", _vbflag_reset, _N),
+    Function("t_vbflag_is_set", _vbflag_is_set, _N),
+)
+
+# ---- for scripts in other languages ---------------------------------------------------------------------------------
+
+
+def _continue_by_itself(run: Run, index: int, label: int, name: str) -> int:
+    """The route that goes on with the request may wait; the script does not wait for it."""
+    codes = [1]
+
+    def route(run: Run) -> int | Awaitable[int]:
+        outcome = _continue(run, index, label, name)
+        if isinstance(outcome, int):
+            codes[0] = outcome
+        return outcome
+
+    run.world.perform(route, run, nothing_more)
+    return codes[0]
+
+
+_same: Final = same(FUNCTIONS)
+_FORWARDED: Final = "no request has been forwarded"
+
+KEMI: Final = (
+    *(
+        _same(name)
+        for name in (
+            "t_precheck_trans", "t_is_request_route", "t_is_reply_route", "t_is_failure_route", "t_is_branch_route",
+            "t_suspend", "t_flush_flags", "t_flush_xflags", "t_drop",
+        )
+    ),
+    _same("t_drop", int, name="t_drop_rcode"),
+    KemiFunction("t_continue", _continue_by_itself, (int, int, str)),
+    _same("t_reply_callid", str, str, int, str),
+    _same("t_cancel_callid", str, str, int),
+    _same("t_cancel_callid", str, str, int, int, name="t_cancel_callid_reason"),
+    not_run("t_cancel_branches", "tmx", _FORWARDED, str),
+    not_run("t_reuse_branch", "tmx", _FORWARDED),
+    not_run("t_uac_ack_local", "tmx", _FORWARDED, str, str, str, str),
+)  # fmt: skip
+
 MODULE = ModuleSpec(
     "tmx",
-    functions=(
-        Function("t_suspend", _suspend),
-        Function("t_continue", _continue, (Arg.NUMBER, Arg.NUMBER, Arg.ROUTE), calls_route=True, const=True),
-        Function("t_drop", _drop),
-        Function("t_drop", _drop, _N),
-        Function("t_flush_flags", _flush_flags),
-        Function("t_flush_xflags", _flush_xflags),
-        Function("t_is_request_route", _in_route(Routes.REQUEST)),
-        Function("t_is_failure_route", _in_route(Routes.FAILURE)),
-        Function("t_is_branch_route", _in_route(Routes.BRANCH)),
-        Function("t_is_reply_route", _in_route(Routes.TM_ONREPLY, Routes.CORE_ONREPLY)),
-        Function("t_precheck_trans", _precheck_trans, (), Routes.REQUEST),
-        Function("t_reply_callid", _reply_callid, (Arg.TEXT, Arg.TEXT, Arg.NUMBER, Arg.TEXT), const=True),
-        Function("t_cancel_callid", _cancel_callid, (Arg.TEXT, Arg.TEXT, Arg.NUMBER), const=True),
-        Function("t_cancel_callid", _cancel_callid, (Arg.TEXT, Arg.TEXT, Arg.NUMBER, Arg.NUMBER), const=True),
-        Function("t_vbflag_set", _vbflag_set, _N),
-        Function("t_vbflag_reset", _vbflag_reset, _N),
-        Function("t_vbflag_is_set", _vbflag_is_set, _N),
-    ),
+    functions=FUNCTIONS,
+    kemi=KEMI,
     params=(Param("precheck_trans", int, 1),),
     pvs=(
         closed("T", _T),
         closed("T_branch", _T_BRANCH),
-        plain("T_branch_idx", _branch_index),
+        plain("T_branch_idx", branch_index),
         plain("T_reply_code", _reply_code),
         plain("T_reply_reason", _reply_reason, text=_printed_or_nothing(_reply_reason)),
         plain("T_reply_last", _reply_last, text=_printed_or_nothing(_reply_last)),

@@ -12,7 +12,17 @@ from typing import Final
 from evapi_cfg.modules.context import Level, Run, World
 from evapi_cfg.modules.core_message import current_message
 from evapi_cfg.modules.forms import named
-from evapi_cfg.modules.spec import Arg, FixupError, Function, ModuleSpec, NameRefused, Param, Resolver, Variable
+from evapi_cfg.modules.spec import (
+    Arg,
+    FixupError,
+    Function,
+    KemiFunction,
+    ModuleSpec,
+    NameRefused,
+    Param,
+    Resolver,
+    Variable,
+)
 from evapi_cfg.source import Span, show
 from evapi_cfg.syntax.ast import Text
 from evapi_cfg.values import Value
@@ -243,26 +253,76 @@ def _one(name: str, level: Level, with_line: bool = False) -> Function:
     return Function(name, _fixed(level, with_line), _TEXT, at=True, lazy=True)
 
 
+FUNCTIONS: Final = (
+    _one("xlog", Level.ERROR),
+    Function("xlog", _xlog, _LEVEL, fixup=_fixup_level, at=True, lazy=True),
+    Function("xlog", _xlog_facility, _FACILITY, fixup=_fixup_facility, at=True, lazy=True),
+    _one("xdbg", Level.DEBUG),
+    _one("xinfo", Level.INFO),
+    _one("xnotice", Level.NOTICE),
+    _one("xwarn", Level.WARNING),
+    _one("xerr", Level.ERROR),
+    _one("xbug", Level.BUG),
+    _one("xcrit", Level.CRITICAL),
+    _one("xalert", Level.ALERT),
+    _one("xlogl", Level.ERROR, True),
+    Function("xlogl", _xlogl, _LEVEL, fixup=_fixup_level, at=True, lazy=True),
+    Function("xlogl", _xlogl_facility, _FACILITY, fixup=_fixup_facility, at=True, lazy=True),
+    _one("xdbgl", Level.DEBUG, True),
+    Function("xlogm", _xlogm, _LEVEL, fixup=_fixup_level, at=True, lazy=True),
+)
+
+
+# ---- for scripts in other languages -------------------------------------------------------------------------------
+
+_KEMI_LEVELS: Final = {
+    "l_alert": Level.ALERT, "l_bug": Level.BUG, "l_crit0": Level.CRITICAL, "l_crit2": Level.CRITICAL,
+    "l_crit": Level.CRITICAL, "l_err": Level.ERROR, "l_warn": Level.WARNING, "l_notice": Level.NOTICE,
+    "l_info": Level.INFO, "l_dbg": Level.DEBUG,
+}  # fmt: skip
+
+
+def _write_format(run: Run, level: Level, text: str, at: Span) -> int:
+    """A text that came up while a script ran, as a format."""
+    if level > run.world.log.threshold:
+        return 1
+    resolver = run.world.resolver
+    try:
+        line = text if resolver is None else resolver.runtime_text(text)
+    except NameRefused as error:
+        run.log(Level.ERROR, "xlog", f"{show(text)!r} cannot be written: {error.message}", at)
+        return -1
+    return _write(run, level, line, at, False)
+
+
+def _at_level(level: Level) -> Callable[[Run, str, Span], int]:
+    return lambda run, text, at: _write_format(run, level, text, at)
+
+
+def _at_named(run: Run, level: str, text: str, at: Span) -> int:
+    """A level that is none counts as an error."""
+    return _write_format(run, _KEMI_LEVELS.get(level.lower(), Level.ERROR), text, at)
+
+
+def _with_facility(run: Run, facility: str, level: str, text: str, at: Span) -> int:
+    return _at_named(run, level, text, at)
+
+
+KEMI: Final = (
+    *(
+        KemiFunction(name, _at_level(level), (str,), at=True)
+        for name, level in (
+            ("xdbg", Level.DEBUG), ("xinfo", Level.INFO), ("xnotice", Level.NOTICE), ("xwarn", Level.WARNING),
+            ("xerr", Level.ERROR), ("xcrit", Level.CRITICAL), ("xalert", Level.ALERT),
+        )
+    ),
+    KemiFunction("xlog", _at_named, (str, str), at=True),
+    KemiFunction("xlog_facility", _with_facility, (str, str, str), at=True),
+)  # fmt: skip
+
 MODULE = ModuleSpec(
     "xlog",
-    functions=(
-        _one("xlog", Level.ERROR),
-        Function("xlog", _xlog, _LEVEL, fixup=_fixup_level, at=True, lazy=True),
-        Function("xlog", _xlog_facility, _FACILITY, fixup=_fixup_facility, at=True, lazy=True),
-        _one("xdbg", Level.DEBUG),
-        _one("xinfo", Level.INFO),
-        _one("xnotice", Level.NOTICE),
-        _one("xwarn", Level.WARNING),
-        _one("xerr", Level.ERROR),
-        _one("xbug", Level.BUG),
-        _one("xcrit", Level.CRITICAL),
-        _one("xalert", Level.ALERT),
-        _one("xlogl", Level.ERROR, True),
-        Function("xlogl", _xlogl, _LEVEL, fixup=_fixup_level, at=True, lazy=True),
-        Function("xlogl", _xlogl_facility, _FACILITY, fixup=_fixup_facility, at=True, lazy=True),
-        _one("xdbgl", Level.DEBUG, True),
-        Function("xlogm", _xlogm, _LEVEL, fixup=_fixup_level, at=True, lazy=True),
-    ),
+    functions=FUNCTIONS,
     params=(
         Param("buf_size", int, _BUFFER),
         Param("force_color", int, 0),
@@ -274,6 +334,7 @@ MODULE = ModuleSpec(
         Param("prefix_mode", int, 0),
     ),
     pvs=(named("C", _colour),),
+    kemi=KEMI,
     init=_init,
     doc="log lines with pseudo-variables",
 )

@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from evapi_cfg import modules
 from evapi_cfg.catalog import Catalog
 from evapi_cfg.check.report import Report, check_file, check_text
+from evapi_cfg.check.verdicts import FAILS_AT_START
 from evapi_cfg.compile.program import NotRun, Program, load
-from evapi_cfg.diagnostics.model import Severity
+from evapi_cfg.diagnostics import codes
+from evapi_cfg.diagnostics.model import Diagnostic, Severity
+from evapi_cfg.kemi import CALLBACK_TIMEOUT, ScriptError, attach
 from evapi_cfg.modules.context import Clock, Level, Log, World
 from evapi_cfg.modules.outside import Outside
 from evapi_cfg.protocol import netstring
@@ -208,6 +211,7 @@ def load_file(
     max_frame: int = MAX_FRAME,
     allow_exec: bool = False,
     outside: Outside | None = None,
+    callback_timeout: float = CALLBACK_TIMEOUT,
 ) -> App:
     """Reads, checks and loads a kamailio.cfg.
 
@@ -215,8 +219,9 @@ def load_file(
     `log` gets the log lines; by default they are kept in `app.log.lines`. `max_frame`: bytes of the longest frame.
     `allow_exec`: the functions of module exec may run commands. `outside` does what routes ask of the world outside:
     commands, and queries to HTTP servers; without one they fail until `serve` brings its own.
-    Raises ConfigError where the checker finds errors, SourceError where the file cannot be read, ValueError where
-    `params` names what no loaded module has, or gives it a value that it does not take.
+    `callback_timeout`: seconds that a function of a script in Python or Lua may take, 0 for any time.
+    Raises ConfigError where the checker finds errors or a script does not load, SourceError where the file cannot be
+    read, ValueError where `params` names what no loaded module has, or gives it a value that it does not take.
     """
     report = check_file(path, defines=defines or {})
     return load_report(
@@ -228,6 +233,7 @@ def load_file(
         max_frame=max_frame,
         allow_exec=allow_exec,
         outside=outside,
+        callback_timeout=callback_timeout,
     )
 
 
@@ -243,6 +249,7 @@ def load_text(
     max_frame: int = MAX_FRAME,
     allow_exec: bool = False,
     outside: Outside | None = None,
+    callback_timeout: float = CALLBACK_TIMEOUT,
 ) -> App:
     """As load_file, for a configuration that is at hand as text."""
     report = check_text(store(text), name, defines=defines or {})
@@ -255,6 +262,7 @@ def load_text(
         max_frame=max_frame,
         allow_exec=allow_exec,
         outside=outside,
+        callback_timeout=callback_timeout,
     )
 
 
@@ -268,8 +276,10 @@ def load_report(
     max_frame: int = MAX_FRAME,
     allow_exec: bool = False,
     outside: Outside | None = None,
+    callback_timeout: float = CALLBACK_TIMEOUT,
 ) -> App:
-    """Loads what has been checked already; raises ConfigError where errors were found, ValueError as load_file."""
+    """Loads what has been checked already; raises ConfigError where errors were found or a script does not load,
+    ValueError as load_file."""
     if report.errors:
         raise ConfigError(report)
     log = log if log is not None else Records()
@@ -283,7 +293,18 @@ def load_report(
     world.hub = made
     if isinstance(log, LogWriter):
         log.routes_at = _routes_at(program)
+    try:
+        program = attach(program, callback_timeout)
+    except ScriptError as error:
+        raise ConfigError(_with_fault(report, error)) from None
     return App(program, made, report, max_frame=max_frame)
+
+
+def _with_fault(report: Report, error: ScriptError) -> Report:
+    """The report with a script that does not load."""
+    span = error.at or Span(report.files[0], 0, 0)
+    fault = Diagnostic(codes.SCRIPT_NOT_LOADED, error.message, span, error.help, (FAILS_AT_START,))
+    return Report((*report.diagnostics, fault), report.config, report.files)
 
 
 def _module_of(config: Config) -> Callable[[str], str]:

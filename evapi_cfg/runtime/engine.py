@@ -14,6 +14,7 @@ from typing import cast
 from evapi_cfg.compile.program import Program, Route, loaded_modules
 from evapi_cfg.modules import by_name, evapi
 from evapi_cfg.modules.context import Level, Run, ScriptOver, World
+from evapi_cfg.modules.core import WORKER_ONE_INIT
 from evapi_cfg.protocol.bare import BareDecoder
 from evapi_cfg.protocol.netstring import FaultKind, NetstringDecoder
 from evapi_cfg.runtime.hub import EventClient, EventHub
@@ -22,7 +23,6 @@ from evapi_cfg.runtime.tasks import Tasks
 from evapi_cfg.source import Span
 
 MAX_FRAME = 32767  # Kamailio reads frames up to this, header and comma included (CLIENT_BUFFER_SIZE - 1)
-WORKER_ONE_INIT = "core:worker-one-init"
 WAITING_MOST = 256  # messages of one client that wait for their turn before its socket is no longer read
 WAITING_FEW = 64  # and how few there are before it is read again
 PENDING_MOST = 1 << 20  # characters for clients that may pile up before the sockets get their turn

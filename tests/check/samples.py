@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
 
+# In scripts, too: `# error:` in Python, `-- error:` in Lua.
 _EXPECTATION = re.compile(
-    r"""\#\s(?P<above>\^\s)?(?P<severity>error|warning):\s(?P<code>[a-z-]+)
+    r"""(?:\#|--)\s(?P<above>\^\s)?(?P<severity>error|warning):\s(?P<code>[a-z-]+)
         (?:\s@(?P<start>\d+)-(?P<end>\d+))?(?:\s"(?P<text>.*)")?\s*$""",
     re.VERBOSE,
 )
@@ -17,8 +19,10 @@ _EXPECTATION = re.compile(
 
 @dataclass(frozen=True)
 class Expectation:
-    """A diagnostic that a sample must give: its line counts from 1 in `Sample.text`; no columns: anywhere."""
+    """A diagnostic that a sample must give: its line counts from 1 in its file, `file` "" for the configuration
+    itself; no columns: anywhere."""
 
+    file: str
     line: int
     severity: str
     code: str
@@ -33,6 +37,7 @@ class Sample:
     expected: tuple[Expectation, ...]
     verdict: str  # what Kamailio 6.1 does: accepts, refuses, fails
     verdict_5_6: str
+    scripts: dict[str, str]  # further files, by name
 
 
 def samples() -> list[Sample]:
@@ -43,7 +48,9 @@ def samples() -> list[Sample]:
 
 
 def _sample(file: str, chunk: str) -> Sample:
-    lines = chunk.strip("\n").split("\n")
+    cfg, *more = re.split(r"^=== (\S+)\n", chunk, flags=re.MULTILINE)
+    scripts = dict(zip(more[::2], more[1::2], strict=True))
+    lines = cfg.strip("\n").split("\n")
     title = lines[0].removeprefix("# ")
     keys: dict[str, str] = {}
     for line in lines[1:]:
@@ -55,14 +62,21 @@ def _sample(file: str, chunk: str) -> Sample:
     head += (f'loadmodule "{module}.so"' for module in keys.get("load", "").split())
     # Kamailio knows the first line as the mode's only where nothing stands in front; the title stays as a comment.
     text = [*head, *lines]
-    expected = []
-    for number, line in enumerate(text, 1):
-        for part in re.split(r"(?= # (?:\^ )?(?:error|warning): )", line):
+    expected = [*_expectations("", text)]
+    for name, script in scripts.items():
+        expected += _expectations(name, script.split("\n"))
+    verdict = keys["kamailio"]
+    return Sample(
+        f"{file}: {title}", "\n".join(text) + "\n", tuple(expected), verdict, keys.get("5.6", verdict), scripts
+    )
+
+
+def _expectations(file: str, lines: list[str]) -> Iterator[Expectation]:
+    for number, line in enumerate(lines, 1):
+        for part in re.split(r"(?= (?:#|--) (?:\^ )?(?:error|warning): )", line):
             match = _EXPECTATION.search(part)
             if match is None:
                 continue
             columns = (int(match["start"]), int(match["end"])) if match["start"] else None
             at = number - 1 if match["above"] else number
-            expected.append(Expectation(at, match["severity"], match["code"], columns, match["text"] or ""))
-    verdict = keys["kamailio"]
-    return Sample(f"{file}: {title}", "\n".join(text) + "\n", tuple(expected), verdict, keys.get("5.6", verdict))
+            yield Expectation(file, at, match["severity"], match["code"], columns, match["text"] or "")

@@ -54,7 +54,7 @@ def main() -> int:
 def _claims(version: str, pages_only: bool) -> Iterator[Claim]:
     for sample in [] if pages_only else samples():
         verdict = sample.verdict_5_6 if version == "5.6" else sample.verdict
-        yield Claim(sample.name, Example({"sample.cfg": sample.text}, {}), verdict)
+        yield Claim(sample.name, Example({"sample.cfg": sample.text, **sample.scripts}, {}), verdict)
     for page in pages():
         if not page.verdicts[version]:
             continue
@@ -85,7 +85,7 @@ def _verdict(example: Example, command: str) -> tuple[str, str]:
         log = Path(folder) / "log"
         with log.open("w") as output:
             server = subprocess.Popen(
-                [command, "-DD", "-E", "-Y", folder, "-f", path],
+                [command, "-DD", "-E", "-w", folder, "-Y", folder, "-f", path],
                 stdout=output, stderr=output, start_new_session=True, cwd=folder, env=environ,
             )  # fmt: skip
             end = time.monotonic() + START_SECONDS

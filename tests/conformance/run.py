@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Drive one server through scripted cases and compare what it does with what Kamailio did.
 
-A case is a text file: steps, a line `--- cfg`, and the kamailio.cfg that the server runs.
+A case is a text file: steps, a line `--- cfg`, and the kamailio.cfg that the server runs; behind it there may
+be scripts in other languages, each below a line `--- NAME`, such as `--- script.py`.
 The same case runs against a real Kamailio (`--target kamailio`) or against the project
 (`--target evapi-cfg`).  What the server did is a transcript: script log lines, bytes sent
 to each client, connections closed, SIP replies.  `--record --version V` writes it beside the case
@@ -35,7 +36,7 @@ Steps, one a line (`#` starts a comment):
                       127.0.0.1:5060 in it become the ports of this run
 In the cfg, @PORT@ is the evapi port, @SIPPORT@ the SIP port, @WEBPORT@ that of the HTTP server, which is there then,
 and a line @HEAD@ stands for head.cfg, which lies beside this script: the listen address, the modules and evapi's
-modparams.
+modparams; @FOLDER@ is where the scripts are.
 
 Only the standard library is used.  Exit status: 0 all as recorded, 1 some differ, 2 could not run.
 """
@@ -69,7 +70,9 @@ _taking = threading.Lock()
 class Case:
     def __init__(self, path: Path):
         self.path = path
-        head, _, self.cfg = path.read_text().partition("--- cfg\n")
+        head, _, rest = path.read_text().partition("--- cfg\n")
+        self.cfg, *scripts = re.split(r"^--- (\S+\.\w+)\n", rest, flags=re.MULTILINE)
+        self.scripts = dict(zip(scripts[::2], scripts[1::2], strict=True))
         self.steps: list[tuple[str, str, list[str]]] = []
         self.framing, self.needs, self.repeats = "netstring", None, False
         for line in head.splitlines():
@@ -82,6 +85,8 @@ class Case:
             if verb == "cfg":
                 text = (path.parent / rest.strip()).read_text()
                 self.cfg = text.replace("127.0.0.1:8448", "127.0.0.1:@PORT@").replace(":5060", ":@SIPPORT@")
+                for name in re.findall(r'"(?:load|script_name)", "([^"/]+)"', text):
+                    self.scripts[name] = (path.parent / rest.strip()).with_name(name).read_text()
             elif verb == "framing":
                 self.framing = rest.strip()
             elif verb == "needs":
@@ -131,17 +136,32 @@ def unescape(text: str) -> bytes:
     )
 
 
-KAM_LOG = re.compile(r"^\s*(?:\d+\(\d+\)\s+)?([A-Z]+): (?:\{[^}]*\} )?<script>: ?(.*)$")
+# What xlog and its like write, and KSR.info and its like of scripts.
+KAM_LOG = re.compile(
+    r"^\s*(?:\d+\(\d+\)\s+)?([A-Z]+): (?:\{[^}]*\} )?"
+    r"(?:<script>|<core> \[core/kemi\.c:\d+\]: sr_kemi_core_(?:dbg|info|notice|warn|err|crit|log)\(\)): ?(.*)$"
+)
 
 
 class Server:
     """One server process with its log; `target` says how to start it and read its log."""
 
-    def __init__(self, target: str, command: str, cfg: str, work: Path):
+    def __init__(
+        self,
+        target: str,
+        command: str,
+        cfg: str,
+        work: Path,
+        scripts: dict[str, str] | None = None,
+        flags: list[str] | None = None,
+    ):
         self.port, self.sip_port = free_port(socket.SOCK_STREAM), free_port(socket.SOCK_DGRAM)
         self.target = target
         text = cfg.replace("@HEAD@", (Path(__file__).parent / "head.cfg").read_text())
         text = text.replace("@PORT@", str(self.port)).replace("@SIPPORT@", str(self.sip_port))
+        text = text.replace("@FOLDER@", str(work))
+        for name, script in (scripts or {}).items():
+            (work / name).write_text(script)
         path = work / "case.cfg"
         path.write_text(text)
         self.log_path = work / "server.log"
@@ -153,6 +173,8 @@ class Server:
                 "64",
                 "-DD",
                 "-E",
+                "-w",
+                str(work),
                 "-Y",
                 str(work),
                 "-P",
@@ -161,7 +183,7 @@ class Server:
                 str(path),
             ]
         else:
-            argv = [*shlex.split(command), "run", "--allow-exec", "--log-format", "json", str(path)]
+            argv = [*shlex.split(command), "run", "--allow-exec", "--log-format", "json", *(flags or []), str(path)]
         self.proc = subprocess.Popen(
             argv, stdout=self.log_file, stderr=subprocess.STDOUT, cwd=work, start_new_session=True
         )
@@ -548,7 +570,7 @@ def play(case: Case, target: str, command: str) -> tuple[str, str]:
         web = Web() if "@WEBPORT@" in case.cfg else None
         try:
             cfg = case.cfg if web is None else case.cfg.replace("@WEBPORT@", str(web.port))
-            server = Server(target, command, cfg, Path(work))
+            server = Server(target, command, cfg, Path(work), case.scripts)
             try:
                 text = Play(case, server, web).run()
             finally:

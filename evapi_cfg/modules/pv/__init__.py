@@ -12,6 +12,7 @@ from evapi_cfg.modules.pv import (
     flags,
     functions,
     headers,
+    kemi,
     message,
     misc,
     rpc,
@@ -47,5 +48,6 @@ MODULE = ModuleSpec(
     ),
     transformations=PV,
     rpc=rpc.COMMANDS,
+    kemi=kemi.KEMI,
     doc="pseudo-variables of scripts and messages",
 )

@@ -64,7 +64,7 @@ def _kind_of(inner: Text, resolver: Resolver) -> Kind:
     return lambda run: fixed
 
 
-def _bodies(message: Message, kind: str) -> list[str]:
+def bodies(message: Message, kind: str) -> list[str]:
     """The bodies of all headers of a kind; none where not all headers can be read."""
     if not message.complete:
         return []
@@ -155,7 +155,7 @@ def _hdr(inner: Text, index_text: Text | None, resolver: Resolver) -> Variable:
 
     def get(run: Run) -> Value:
         kind = kind_of(run)
-        return None if kind is None else _at(_bodies(current_message(run), kind), index, run)
+        return None if kind is None else _at(bodies(current_message(run), kind), index, run)
 
     if index == 0 and inner.value != "*" and inner.value[:1] != "$":
         return Variable(_first_of_all(header_kind(inner.value.rstrip(" \t"))))
@@ -173,7 +173,7 @@ def _hfl(inner: Text, index_text: Text | None, resolver: Resolver) -> Variable:
         if kind in _ROUTES and isinstance(index, int) and index >= 0:
             return _at(_first_routes(message, kind), index, run)
         apart = kind in _LISTS and index != ALL
-        return _at(_values(message, kind) if apart else _bodies(message, kind), index, run)
+        return _at(_values(message, kind) if apart else bodies(message, kind), index, run)
 
     return indexed_variable(get, index)
 
@@ -183,7 +183,7 @@ def _hdrc(inner: Text, resolver: Resolver) -> Variable:
 
     def get(run: Run) -> Value:
         kind = kind_of(run)
-        return 0 if kind is None else len(_bodies(current_message(run), kind))
+        return 0 if kind is None else len(bodies(current_message(run), kind))
 
     return Variable(get, nullable=False)
 
@@ -196,7 +196,7 @@ def _hflc(inner: Text, resolver: Resolver) -> Variable:
         if kind is None:
             return 0
         message = current_message(run)
-        return len(_values(message, kind)) if kind in _LISTS else len(_bodies(message, kind))
+        return len(_values(message, kind)) if kind in _LISTS else len(bodies(message, kind))
 
     return Variable(get, nullable=False)
 
@@ -211,7 +211,7 @@ def _first(kind: str) -> Callable[[Run], Value]:
 def _first_of_all(kind: str) -> Callable[[Run], Value]:
     """As `_first`, but all headers are read for it."""
     if kind == _OVERWRITTEN:
-        return reader(lambda message: next(iter(_bodies(message, kind)), None))
+        return reader(lambda message: next(iter(bodies(message, kind)), None))
     return reader(lambda message: message.body_of(kind) if message.complete else None)
 
 

@@ -307,6 +307,17 @@ def _unique_names(text: Text) -> tuple[str, str | None]:
     return name, child[1:]
 
 
+def assign_unique(items: list[Xavp], name: str, child: str | None, value: int | str) -> None:
+    """In the place of an older value of that name, if there is one."""
+    item = first(items, name)
+    if child is not None:
+        set_child(items, name, child, value)
+    elif item is None:
+        items.insert(0, Xavp(name, value))
+    else:
+        item.value = value
+
+
 def _unique(inner: Text, resolver: Resolver) -> Variable:
     name, child = _unique_names(inner)
 
@@ -321,18 +332,12 @@ def _unique(inner: Text, resolver: Resolver) -> Variable:
 
     def set_(run: Run, value: Value) -> None:
         items = roots(run, "xavu")
-        item = first(items, name)
-        if value is None:
-            if child is None:
-                remove(items, name, None)
-            elif item is not None and isinstance(item.value, list):
-                remove(item.value, child, None)
-        elif child is not None:
-            set_child(items, name, child, value)
-        elif item is None:
-            items.insert(0, Xavp(name, value))
-        else:
-            item.value = value
+        if value is not None:
+            assign_unique(items, name, child, value)
+        elif child is None:
+            remove(items, name, None)
+        elif (item := first(items, name)) is not None and isinstance(item.value, list):
+            remove(item.value, child, None)
 
     return Variable(get, set_)
 

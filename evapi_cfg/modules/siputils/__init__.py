@@ -18,6 +18,7 @@ MODULE = ModuleSpec(
     ),
     params=PARAMS,
     pvs=charging.VARIABLES,
+    kemi=(*checks.KEMI, *uris.KEMI, *contacts.KEMI, *answers.KEMI),
     init=init,
     doc="questions about messages, URIs and numbers; answering OPTIONS",
 )

@@ -6,6 +6,7 @@ from typing import Final
 
 from evapi_cfg.modules.context import Level, Run
 from evapi_cfg.modules.core_message import current_message
+from evapi_cfg.modules.kemi_forms import same
 from evapi_cfg.modules.routes import Routes
 from evapi_cfg.modules.siputils.state import NAME, rpid_of, state_of
 from evapi_cfg.modules.sl import send_reply
@@ -59,3 +60,5 @@ FUNCTIONS: Final = (
     Function("append_rpid_hf", _append_rpid, (), _ROUTES),
     Function("append_rpid_hf", _append, (Arg.STRING, Arg.STRING), _ROUTES),
 )
+
+KEMI: Final = (same(FUNCTIONS)("options_reply"),)

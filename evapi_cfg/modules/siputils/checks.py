@@ -10,6 +10,7 @@ from typing import Final
 from evapi_cfg.modules.context import Level, Run
 from evapi_cfg.modules.core_message import current_message
 from evapi_cfg.modules.core_myself import is_myself
+from evapi_cfg.modules.kemi_forms import same
 from evapi_cfg.modules.routes import Routes
 from evapi_cfg.modules.siputils.state import NAME, rpid_of, state_of
 from evapi_cfg.modules.spec import Arg, FixupError, Function, Variable
@@ -242,4 +243,16 @@ FUNCTIONS: Final = (
     Function("is_e164", _is_e164, _VARIABLE, Routes.REQUEST | Routes.FAILURE | Routes.LOCAL),
     Function("is_uri_user_e164", _is_uri_user_e164, _VARIABLE),
     Function("is_rpid_user_e164", _is_rpid_user_e164, (), Routes.REQUEST),
+)
+
+_same: Final = same(FUNCTIONS)
+
+KEMI: Final = (
+    *(_same(name) for name in ("is_request", "is_reply", "is_sip", "is_http", "has_totag", "sip_parse_headers")),
+    _same("is_first_hop"),
+    _same("is_first_hop", int, name="is_first_hop_mode"),
+    _same("is_user", str),
+    _same("hdr_date_check", int),
+    *(_same(name, str) for name in ("is_tel_number", "is_numeric", "is_alphanum")),
+    _same("is_alphanumex", str, str),
 )

@@ -8,6 +8,7 @@ from typing import Final
 from evapi_cfg.modules.context import Level, Run
 from evapi_cfg.modules.core_message import current_message
 from evapi_cfg.modules.core_uri import MAX_URI
+from evapi_cfg.modules.kemi_forms import same
 from evapi_cfg.modules.routes import Routes
 from evapi_cfg.modules.siputils.state import NAME, state_of
 from evapi_cfg.modules.siputils.uris import params_of, without_param
@@ -260,4 +261,15 @@ FUNCTIONS: Final = (
     Function("contact_param_decode_ruri", _param_decode_ruri, _TEXT, Routes.REQUEST),
     Function("contact_param_rm", _param_rm, _TEXT, _ROUTES),
     Function("contact_param_check", _param_check, _TEXT),
+)
+
+_same: Final = same(FUNCTIONS)
+
+KEMI: Final = (
+    *(_same(name, str, str) for name in ("encode_contact", "contact_param_encode", "contact_param_encode_alias")),
+    *(_same(name) for name in ("decode_contact", "decode_contact_header")),
+    *(
+        _same(name, str)
+        for name in ("contact_param_decode", "contact_param_decode_ruri", "contact_param_rm", "contact_param_check")
+    ),
 )

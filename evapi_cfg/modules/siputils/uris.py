@@ -10,6 +10,7 @@ from typing import Final, Literal
 from evapi_cfg.modules.context import Level, Run
 from evapi_cfg.modules.core_message import current_message
 from evapi_cfg.modules.core_uri import MAX_URI
+from evapi_cfg.modules.kemi_forms import same
 from evapi_cfg.modules.pv.functions import set_variable
 from evapi_cfg.modules.routes import Routes
 from evapi_cfg.modules.siputils.state import NAME
@@ -380,3 +381,12 @@ FUNCTIONS: Final = (
     Function("is_gruu", _is_gruu),
     Function("is_gruu", _is_gruu_of, _TEXT),
 )  # fmt: skip
+
+_same: Final = same(FUNCTIONS)
+
+KEMI: Final = (
+    *(_same(name, str) for name in ("is_uri", "uri_param", "uri_param_any", "uri_param_rm", "add_uri_param")),
+    _same("uri_param", str, str, name="uri_param_value"),
+    *(_same(name, str, str) for name in ("cmp_uri", "cmp_aor", "cmp_hdr_name")),
+    _same("is_gruu"),
+)

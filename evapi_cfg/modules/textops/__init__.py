@@ -22,6 +22,15 @@ MODULE = ModuleSpec(
         *strings.FUNCTIONS,
     ),
     transformations=TEXTOPS,
+    kemi=(
+        *search.KEMI,
+        *substitute.KEMI,
+        *headers.KEMI,
+        *body.KEMI,
+        *multipart.KEMI,
+        *kinds.KEMI,
+        *strings.KEMI,
+    ),
     init=substitute.init,
     doc="the message as text: searching, replacing, headers, bodies",
 )

@@ -6,6 +6,7 @@ from typing import Final
 
 from evapi_cfg.modules.context import Level, Run
 from evapi_cfg.modules.core_message import current_message
+from evapi_cfg.modules.kemi_forms import same
 from evapi_cfg.modules.spec import Arg, Function, Routes
 from evapi_cfg.sip.message import Message
 from evapi_cfg.source import show
@@ -101,4 +102,10 @@ FUNCTIONS: Final = (
     Function("set_body_hex", _set_body_hex, _TEXTS),
     Function("set_reply_body", _set_reply_body, _TEXTS, _REPLYING),
     Function("set_reply_body_hex", _set_reply_body_hex, _TEXTS, _REPLYING),
+)
+
+_same: Final = same(FUNCTIONS)
+
+KEMI: Final = tuple(
+    _same(name, str, str) for name in ("set_body", "set_body_hex", "set_reply_body", "set_reply_body_hex")
 )

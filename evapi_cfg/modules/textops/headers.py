@@ -13,7 +13,8 @@ from typing import Final
 
 from evapi_cfg.modules.context import Level, Run
 from evapi_cfg.modules.core_message import current_message
-from evapi_cfg.modules.spec import Arg, Function, Routes
+from evapi_cfg.modules.kemi_forms import same
+from evapi_cfg.modules.spec import Arg, Function, KemiFunction, Routes
 from evapi_cfg.modules.textops.reading import compiled, header_name_at, headers, headers_of, kind_of, remove
 from evapi_cfg.modules.textops.strings import lower
 from evapi_cfg.sip.headers import Header
@@ -236,4 +237,22 @@ FUNCTIONS: Final = (
     Function("remove_hf_exp_pv", _remove_hf_exp, (Arg.TEXT, Arg.TEXT)),
     Function("remove_hf_match", _remove_hf_match, (Arg.TEXT, Arg.TEXT, Arg.TEXT)),
     Function("via_param_rm", _via_param_rm, (Arg.TEXT, Arg.NUMBER)),
+)
+
+
+def _search_in(run: Run, name: str, pattern: str, flags: str) -> int:
+    return _search_hf(run, name, pattern, flags) if pattern and _is_name(run, name) else -1
+
+
+_same: Final = same(FUNCTIONS)
+
+KEMI: Final = (
+    KemiFunction("search_hf", _search_in, (str, str, str)),
+    _same("is_present_hf_pv", str, name="is_present_hf"),
+    _same("is_present_hf_re", str),
+    _same("remove_hf_pv", str, name="remove_hf"),
+    _same("remove_hf_re", str),
+    _same("remove_hf_idx", str, int),
+    _same("remove_hf_exp", str, str),
+    _same("remove_hf_match", str, str, str),
 )

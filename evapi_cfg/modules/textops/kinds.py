@@ -9,6 +9,7 @@ from typing import Final
 
 from evapi_cfg.modules.context import Level, Run
 from evapi_cfg.modules.core_message import current_message
+from evapi_cfg.modules.kemi_forms import same
 from evapi_cfg.modules.spec import Arg, FixupError, Function
 from evapi_cfg.modules.textops.strings import lower
 from evapi_cfg.sip.message import METHODS, Message
@@ -145,4 +146,13 @@ FUNCTIONS: Final = (
     Function("has_body", has_body, _LITERAL, fixup=_check_type),
     Function("is_privacy", _is_privacy, _LITERAL, fixup=_check_privacy),
     Function("is_audio_on_hold", _is_audio_on_hold, runs=False),
+)
+
+_same: Final = same(FUNCTIONS)
+
+KEMI: Final = (
+    _same("has_body"),
+    _same("has_body", str, name="has_body_type"),
+    _same("is_privacy", str),
+    _same("is_audio_on_hold"),
 )

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from evapi_cfg.modules.context import Level, Run
 from evapi_cfg.modules.core_message import current_message
+from evapi_cfg.modules.kemi_forms import assigns, same
 from evapi_cfg.modules.pv.functions import set_variable
 from evapi_cfg.modules.spec import Arg, FixupError, Function, Routes, Variable
 from evapi_cfg.modules.textops.body import clear_body, from_hex, given, length_header, remove_type
@@ -241,4 +242,22 @@ FUNCTIONS: Final = (
     Function("append_body_part", _append_body_part, _THREE, _ROUTES),
     Function("append_body_part_hex", _append_body_part_hex, _TEXTS, _ROUTES),
     Function("append_body_part_hex", _append_body_part_hex, _THREE, _ROUTES),
+)
+
+_same: Final = same(FUNCTIONS)
+_assigns: Final = assigns(FUNCTIONS, 1, "textops")
+
+KEMI: Final = (
+    _assigns("get_body_part", str, str),
+    _assigns("get_body_part_raw", str, str),
+    _same("remove_body_part", str),
+    _same("filter_body", str),
+    _same("set_body_multipart", name="set_body_multipart_mode"),
+    _same("set_body_multipart", str, name="set_body_multipart_boundary"),
+    _same("set_body_multipart", str, str, name="set_body_multipart_content"),
+    _same("set_body_multipart", str, str, str),
+    _same("append_body_part", str, str),
+    _same("append_body_part", str, str, str, name="append_body_part_cd"),
+    _same("append_body_part_hex", str, str),
+    _same("append_body_part_hex", str, str, str, name="append_body_part_hex_cd"),
 )

@@ -64,12 +64,12 @@ def remove(message: Message, found: list[Header]) -> int:
 _compiled: Final = lru_cache(_KEPT)(regex.compile)
 
 
-def compiled(run: Run, pattern: str, flags: int = FLAGS) -> regex.Regex | None:
+def compiled(run: Run, pattern: str, flags: int = FLAGS, module: str = "textops") -> regex.Regex | None:
     """An expression ready to be used; None, and an error in the log, where it is none."""
     try:
         return _compiled(pattern, flags)
     except regex.RegexError as error:
-        run.log(Level.ERROR, "textops", f"{show(pattern)!r} is no regular expression: {error}")
+        run.log(Level.ERROR, module, f"{show(pattern)!r} is no regular expression: {error}")
         return None
 
 

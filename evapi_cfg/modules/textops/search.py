@@ -8,7 +8,8 @@ from typing import Final
 from evapi_cfg import regex
 from evapi_cfg.modules.context import Level, Run
 from evapi_cfg.modules.core_message import current_message
-from evapi_cfg.modules.spec import Arg, Function
+from evapi_cfg.modules.kemi_forms import same
+from evapi_cfg.modules.spec import Arg, Function, KemiFunction
 from evapi_cfg.modules.textops.reading import body, compiled
 from evapi_cfg.source import show
 
@@ -174,3 +175,24 @@ FUNCTIONS: Final = (
     Function("replace_body_str", _replace_body_str, _REPLACE_PLAIN),
     Function("replace_hdrs_str", _replace_hdrs_str, _REPLACE_PLAIN),
 )
+
+_same: Final = same(FUNCTIONS)
+
+
+def _search_for(run: Run, pattern: str) -> int:
+    """An empty expression is found everywhere."""
+    return _search(run, pattern) if pattern else 1
+
+
+KEMI: Final = (
+    KemiFunction("search", _search_for, (str,)),
+    _same("search_body", str),
+    *(
+        _same(name, str, str)
+        for name in (
+            "search_append", "search_append_body", "replace", "replace_body", "replace_hdrs", "replace_all",
+            "replace_body_all", "replace_body_atonce",
+        )
+    ),
+    *(_same(name, str, str, str) for name in ("replace_str", "replace_body_str", "replace_hdrs_str")),
+)  # fmt: skip

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Final
 
 from evapi_cfg.modules.context import Level, Run
+from evapi_cfg.modules.kemi_forms import same
 from evapi_cfg.modules.pv.functions import set_variable
 from evapi_cfg.modules.spec import Arg, FixupError, Function, NameRefused, Resolver, Routes
 from evapi_cfg.modules.textops.reading import compiled
@@ -154,3 +155,18 @@ FUNCTIONS: Final = (
         Routes.REQUEST | Routes.FAILURE | Routes.ONREPLY | Routes.BRANCH,
     ),
 )
+
+_same: Final = same(FUNCTIONS)
+
+KEMI: Final = (
+    *(
+        _same(name, str, str)
+        for name in (
+            "cmp_str", "cmp_istr", "starts_with", "ends_with", "str_find", "str_ifind", "str_any_in", "str_all_in",
+            "search_str",
+        )
+    ),
+    _same("in_list", str, str, str),
+    _same("in_list_prefix", str, str, str),
+    _same("regex_substring", str, str, int, int, str),
+)  # fmt: skip

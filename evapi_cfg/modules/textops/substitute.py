@@ -10,8 +10,9 @@ from typing import Final
 from evapi_cfg.modules.context import Level, Run, World
 from evapi_cfg.modules.core_message import current_message
 from evapi_cfg.modules.core_uri import rewrite
+from evapi_cfg.modules.kemi_forms import assigns
 from evapi_cfg.modules.pv.functions import set_variable
-from evapi_cfg.modules.spec import Arg, Function, NameRefused, NoValue, Routes, Variable
+from evapi_cfg.modules.spec import Arg, Function, KemiFunction, NameRefused, NoValue, Routes, Variable
 from evapi_cfg.modules.textops.reading import body, header_name_at, headers_of
 from evapi_cfg.modules.transformations.substitution import KEPT, Substitution, parse_substitution
 from evapi_cfg.source import SourceFile, Span, show
@@ -90,16 +91,25 @@ def init(world: World) -> Callable[[str], Substitution]:
     return parsed
 
 
+def _expression(run: Run, text: str) -> Substitution | None:
+    """A substitution that a script has given as text; None, and an error in the log, where it is none."""
+    parsed = run.world.state["textops"]
+    assert callable(parsed)
+    try:
+        found: Substitution = parsed(text)
+    except NameRefused as error:
+        run.log(Level.ERROR, "textops", f"{show(text)!r} is no substitution: {error.message}")
+        return None
+    return found
+
+
 def _subst_v(run: Run, text: str, expression: str, target: Variable) -> int:
     """The result goes into a variable."""
-    parsed = run.world.state["textops"]
-    if target.set is None or not callable(parsed):
+    if target.set is None:
         run.log(Level.ERROR, "textops", "subst_v: the variable cannot be assigned")
         return -1
-    try:
-        substitution: Substitution = parsed(expression)
-    except NameRefused as error:
-        run.log(Level.ERROR, "textops", f"{show(expression)!r} is no substitution: {error.message}")
+    substitution = _expression(run, expression)
+    if substitution is None:
         return -1
     new = _result(run, substitution, text)
     if new is None:
@@ -118,4 +128,29 @@ FUNCTIONS: Final = (
     Function("subst_uri", _subst_uri, _SUBSTITUTION, _URI),
     Function("subst_user", _subst_user, _SUBSTITUTION, _URI),
     Function("subst_v", _subst_v, (Arg.TEXT, Arg.TEXT, Arg.PVAR)),
+)
+
+_assigns: Final = assigns(FUNCTIONS, 2, "textops")
+
+
+def _by(call: Callable[[Run, Substitution], int]) -> Callable[[Run, str], int]:
+    def substitute(run: Run, text: str) -> int:
+        expression = _expression(run, text)
+        return -1 if expression is None else call(run, expression)
+
+    return substitute
+
+
+def _in_headers(run: Run, name: str, text: str, flags: str) -> int:
+    expression = _expression(run, text)
+    return -1 if expression is None else _subst_hf(run, name, expression, flags)
+
+
+KEMI: Final = (
+    KemiFunction("subst", _by(_subst), (str,)),
+    KemiFunction("subst_body", _by(_subst_body), (str,)),
+    KemiFunction("subst_uri", _by(_subst_uri), (str,)),
+    KemiFunction("subst_user", _by(_subst_user), (str,)),
+    KemiFunction("subst_hf", _in_headers, (str, str, str)),
+    _assigns("subst_v", str, str, str),
 )

@@ -11,7 +11,8 @@ from typing import Final
 
 from evapi_cfg.modules.context import Level, Route, Run, ScriptOver
 from evapi_cfg.modules.core_message import current_message
-from evapi_cfg.modules.spec import Arg, Function, ModuleSpec, Routes
+from evapi_cfg.modules.kemi_forms import same
+from evapi_cfg.modules.spec import Arg, Function, KemiFunction, ModuleSpec, Routes
 from evapi_cfg.modules.textops.reading import compiled, headers, remove
 from evapi_cfg.modules.textopsx import iterators, selects, values
 from evapi_cfg.modules.textopsx.wildcard import matches
@@ -190,22 +191,43 @@ def _fnmatch(run: Run, text: str, pattern: str, flags: str = "") -> int:
 _TEXT: Final = (Arg.TEXT,)
 _CHANGING: Final = Routes.REQUEST | Routes.ONREPLY
 
+FUNCTIONS: Final = (
+    Function("msg_apply_changes", _msg_apply_changes, (), _CHANGING),
+    Function("msg_set_buffer", _msg_set_buffer, _TEXT, _CHANGING),
+    Function("msg_changed_route", _msg_changed_route, _TEXT, calls_route=True),
+    Function("change_reply_status", _change_reply_status, (Arg.NUMBER, Arg.TEXT), Routes.ONREPLY),
+    Function("change_reply_status_code", _change_reply_status_code, (Arg.NUMBER,), Routes.ONREPLY),
+    Function("keep_hf", _keep_hf),
+    Function("keep_hf", _keep_hf, (Arg.PATTERN,)),
+    Function("remove_body", _remove_body),
+    Function("fnmatch", _fnmatch, (Arg.CONST_TEXT, Arg.CONST_TEXT)),
+    Function("fnmatch", _fnmatch, (Arg.CONST_TEXT, Arg.CONST_TEXT, Arg.CONST_TEXT)),
+)
+
+
+def _fnmatch_code(run: Run, text: str, pattern: str, flags: str = "") -> int:
+    """0 where it matches: scripts get what the C function gives."""
+    return min(_fnmatch(run, text, pattern, flags), 0)
+
+
+_same: Final = same(FUNCTIONS)
+
+KEMI: Final = (
+    _same("msg_apply_changes"),
+    _same("msg_set_buffer", str),
+    _same("change_reply_status", int, str),
+    _same("change_reply_status_code", int),
+    _same("keep_hf"),
+    _same("keep_hf", str, name="keep_hf_re"),
+    _same("remove_body"),
+    KemiFunction("fnmatch", _fnmatch_code, (str, str)),
+    KemiFunction("fnmatch_ex", _fnmatch_code, (str, str, str)),
+)
+
 MODULE = ModuleSpec(
     "textopsx",
-    functions=(
-        Function("msg_apply_changes", _msg_apply_changes, (), _CHANGING),
-        Function("msg_set_buffer", _msg_set_buffer, _TEXT, _CHANGING),
-        Function("msg_changed_route", _msg_changed_route, _TEXT, calls_route=True),
-        Function("change_reply_status", _change_reply_status, (Arg.NUMBER, Arg.TEXT), Routes.ONREPLY),
-        Function("change_reply_status_code", _change_reply_status_code, (Arg.NUMBER,), Routes.ONREPLY),
-        Function("keep_hf", _keep_hf),
-        Function("keep_hf", _keep_hf, (Arg.PATTERN,)),
-        Function("remove_body", _remove_body),
-        Function("fnmatch", _fnmatch, (Arg.CONST_TEXT, Arg.CONST_TEXT)),
-        Function("fnmatch", _fnmatch, (Arg.CONST_TEXT, Arg.CONST_TEXT, Arg.CONST_TEXT)),
-        *values.FUNCTIONS,
-        *iterators.FUNCTIONS,
-    ),
+    functions=(*FUNCTIONS, *values.FUNCTIONS, *iterators.FUNCTIONS),
+    kemi=(*KEMI, *values.KEMI, *iterators.KEMI),
     pvs=iterators.VARIABLES,
     selects=selects.SELECTS,
     init=iterators.init,

@@ -14,7 +14,8 @@ from typing import Final
 from evapi_cfg.modules.context import Level, Run, World
 from evapi_cfg.modules.core_message import current_message
 from evapi_cfg.modules.forms import named
-from evapi_cfg.modules.spec import Arg, Function, Resolver, Variable
+from evapi_cfg.modules.kemi_forms import same
+from evapi_cfg.modules.spec import Arg, Function, KemiFunction, Resolver, Variable
 from evapi_cfg.modules.textops.reading import headers, remove
 from evapi_cfg.sip.headers import Header
 from evapi_cfg.source import show
@@ -309,4 +310,18 @@ FUNCTIONS: Final = (
     Function("bl_iterator_rm", _bl_rm, _NAME),
     Function("bl_iterator_append", _bl_append, _NAME_TEXT),
     Function("bl_iterator_insert", _bl_insert, _NAME_TEXT),
+)
+
+_same: Final = same(FUNCTIONS)
+
+KEMI: Final = (
+    *(
+        _same(f"{kind}_iterator_{name}", str)
+        for kind, names in (("hf", "start next prev end rm"), ("bl", "start next end rm"))
+        for name in names.split()
+    ),
+    *(_same(f"{kind}_iterator_{name}", str, str) for kind in ("hf", "bl") for name in ("append", "insert")),
+    KemiFunction("hf_iterator_hname", _hfitname, (str,)),
+    KemiFunction("hf_iterator_hbody", _hfitbody, (str,)),
+    KemiFunction("bl_iterator_value", _blitval, (str,)),
 )

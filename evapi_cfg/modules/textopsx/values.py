@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from functools import partial
-from typing import Final, NamedTuple
+from functools import lru_cache, partial
+from typing import Final, NamedTuple, cast
 
 from evapi_cfg.modules.context import Level, Run
 from evapi_cfg.modules.core_message import current_message
-from evapi_cfg.modules.spec import Arg, FixupError, Function, Routes
+from evapi_cfg.modules.kemi_forms import same
+from evapi_cfg.modules.spec import Arg, FixupError, Function, KemiFunction, NameRefused, Routes
 from evapi_cfg.modules.textops.reading import headers, remove
 from evapi_cfg.modules.textops.strings import lower
 from evapi_cfg.modules.textopsx.params import Found, find_comma_param, find_param
@@ -53,6 +54,7 @@ class _Value(NamedTuple):
     high: int
 
 
+@lru_cache(256)
 def parse_place(text: str) -> Place | None:
     """None where it is not of that form."""
     found = _EXPRESSION.fullmatch(text)
@@ -332,3 +334,43 @@ FUNCTIONS: Final = (
     _function("exclude_hf_value", _exclude_hf_value, index=False),
     _function("hf_value_exists", has_value, index=False),
 )
+
+
+# ---- for scripts in other languages -----------------------------------------------------------------------------
+
+
+def _with_format(name: str) -> KemiFunction:
+    """What scripts give as the value is a format, in Kamailio, too (ki_modify_hf)."""
+    call, removing = (_CALLS.get(found) for found in (name, name.replace("assign", "remove")))
+    assert call is not None
+
+    def change(run: Run, place: str, text: str) -> int:
+        if not text and removing is not call and removing is not None and "." in place:
+            return removing(run, place)  # nothing at all for a parameter takes it out
+        try:
+            value = text if run.world.resolver is None else run.world.resolver.runtime_text(text)
+        except NameRefused as error:
+            run.log(Level.ERROR, "textopsx", f"{name}: {show(text)!r} is no format: {error.message}")
+            return -1
+        return call(run, place, value if isinstance(value, str) else value(run))
+
+    return KemiFunction(name, change, (str, str))
+
+
+def _remove_value2(run: Run, place: str, _unused: str) -> int:
+    return _CALLS["remove_hf_value2"](run, place)
+
+
+_CALLS: Final = {function.name: cast("Callable[..., int]", function.call) for function in FUNCTIONS}
+
+KEMI: Final = (
+    *(
+        _with_format(name)
+        for name in (
+            "append_hf_value", "insert_hf_value", "assign_hf_value", "assign_hf_value2", "include_hf_value",
+            "exclude_hf_value", "hf_value_exists",
+        )
+    ),
+    same(FUNCTIONS)("remove_hf_value", str),
+    KemiFunction("remove_hf_value2", _remove_value2, (str, str)),
+)  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Final
 
 from evapi_cfg.modules.context import Run, World
 from evapi_cfg.modules.spec import EventRoute, ModuleSpec, Param
-from evapi_cfg.modules.tm import forward, functions, rpc
+from evapi_cfg.modules.tm import forward, functions, kemi, rpc
 from evapi_cfg.modules.tm.core import LOCAL_RESPONSE, Tm, tm_of
 
 
@@ -80,10 +80,11 @@ MODULE = ModuleSpec(
         Param("fr_timer_avp", str, runs=False),
         Param("fr_inv_timer_avp", str, runs=False),
         Param("event_callback", str, runs=False),
-        Param("event_callback_lres_sent", str, runs=False),
+        Param("event_callback_lres_sent", str),
         *_OF_FORWARDING,
     ),
-    event_routes=(EventRoute(LOCAL_RESPONSE),),
+    event_routes=(EventRoute(LOCAL_RESPONSE, "event_callback_lres_sent", "tm:local-response-sent"),),
+    kemi=kemi.KEMI,
     rpc=rpc.COMMANDS,
     init=_init,
     after_request=_after_request,

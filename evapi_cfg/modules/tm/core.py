@@ -284,13 +284,14 @@ class Tm:
         branch.last_received = self.timeout_code
         if any(other.last_received < 200 for other in transaction.branches):
             return  # another suspension is still waited for
-        route = self.world.failure_routes.get(branch.on_failure or "")
+        route = self.world.failure_route(branch.on_failure) if branch.on_failure else None
         if route is None:
             self._reply_timed_out(transaction)
             return
         transaction.on_failure = None
         transaction.suspended = False
-        run = self.run_for(transaction, Routes.FAILURE, f"failure_route[{branch.on_failure}]")
+        title = f"failure_route[{branch.on_failure}]" if self.world.script_route is None else str(branch.on_failure)
+        run = self.run_for(transaction, Routes.FAILURE, title)
         run.picked = branch
         current_message(run).internal_flags |= TIMED_OUT
         self.world.perform(route, run, self._failure_over)

@@ -32,7 +32,7 @@ def _cancel(tm: Tm, run: Run, invite: Transaction) -> int:
     return 1
 
 
-def _relay(name: str) -> Callable[..., int]:
+def relay_family(name: str) -> Callable[..., int]:
     def relay(run: Run, *_arguments: object) -> int:
         message = current_message(run)
         tm = loaded(run)
@@ -65,7 +65,7 @@ _BOTH: Final = _R.REQUEST | _R.FAILURE
 
 def _family(name: str, arguments: int, routes: Routes, *, const: bool = True) -> Function:
     return Function(
-        name, _relay(name), (Arg.STRING,) * arguments, routes, const=const and arguments > 0, runs=False
+        name, relay_family(name), (Arg.STRING,) * arguments, routes, const=const and arguments > 0, runs=False
     )  # fmt: skip
 
 

@@ -252,7 +252,7 @@ def _get_status_code(run: Run) -> int:
     return _status(run) or -1
 
 
-def _check_status(run: Run, pattern: Regex | str | None) -> int:
+def check_status(run: Run, pattern: Regex | str | None) -> int:
     """A regular expression, or a variable that holds one."""
     status = _status(run)
     if status is None or pattern is None:
@@ -439,7 +439,7 @@ FUNCTIONS: Final = (
     Function("t_branch_timeout", _branch_flag(TIMED_OUT, "t_branch_timeout"), (), _R.REQUEST | _R.FAILURE | _R.EVENT),
     Function("t_branch_replied", _branch_flag(REPLIED, "t_branch_replied"), (), _R.REQUEST | _R.FAILURE | _R.EVENT),
     Function("t_get_status_code", _get_status_code, (), _R.REQUEST | _R.FAILURE | _R.ONREPLY | _R.BRANCH),
-    Function("t_check_status", _check_status, (Arg.VAR_TEXT,), _REPLYING, fixup=_fixup_status, const=True),
+    Function("t_check_status", check_status, (Arg.VAR_TEXT,), _REPLYING, fixup=_fixup_status, const=True),
     Function("t_set_fr", set_fr, _N, _ALL),
     Function("t_set_fr", set_fr, (Arg.NUMBER, Arg.NUMBER), _ALL),
     Function("t_reset_fr", _reset_fr, (), _ALL),

@@ -50,7 +50,7 @@ def suspend(tm: Tm, run: Run, module: str) -> bool:
 
 def resume(tm: Tm, run: Run, index: int, label: int, name: str) -> int | Awaitable[int]:
     """t_continue: runs a route with the suspended request. 1, or -1 where there is nothing to resume."""
-    route = run.world.routes.get(name)
+    route = run.world.later_route(name)
     if route is None:
         run.log(Level.ERROR, "tmx", f"t_continue: route[{name}] does not exist")
         return -1
@@ -76,7 +76,8 @@ def resume(tm: Tm, run: Run, index: int, label: int, name: str) -> int | Awaitab
         return 1
     branch.last_received = _RESUMED
     # Whatever block suspended it, t_continue_helper says that this is a failure_route.
-    inner = tm.run_for(transaction, Routes.FAILURE, f"route[{name}]", run)
+    title = f"route[{name}]" if run.world.script_route is None else name
+    inner = tm.run_for(transaction, Routes.FAILURE, title, run)
     try:
         outcome = route(inner)
     except ScriptOver:
