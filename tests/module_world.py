@@ -6,7 +6,7 @@ import random
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 
-from evapi_cfg.modules import MODULES
+from evapi_cfg.modules import by_name
 from evapi_cfg.modules.context import Client, ClientView, Pause, Run, World
 from evapi_cfg.modules.resolve import Names, printed
 from evapi_cfg.modules.rpc import commands_of
@@ -80,17 +80,17 @@ class Bench:
         self.log = Log()
         self.clock = StillClock()
         self.world = World(hub=NoHub(), log=self.log, clock=self.clock, random=random.Random(7))
-        self.names = Names(MODULES, self.world)
+        self.names = Names(tuple(by_name.values()), self.world)
         self.world.resolver = self.names
-        self.world.commands = commands_of(MODULES)
+        self.world.commands = commands_of(by_name.values())
         for module, name, value in params:
             self.world.params.setdefault((module, name), []).append(value)
-        for spec in MODULES:
+        for spec in by_name.values():
             for param in spec.params:
                 for module, name, value in params:
                     if (module, name) == (spec.name, param.name) and param.set is not None:
                         param.set(self.world, value)
-        for spec in MODULES:
+        for spec in by_name.values():
             if spec.init is not None:
                 self.world.state[spec.name] = spec.init(self.world)
         self.space: dict[str, int | str] = {}

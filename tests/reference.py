@@ -183,7 +183,8 @@ class Reference:
                 value: Value = self.run_safely(at, body) if body else 0
             else:
                 value = self.read(at, source)
-                if source.op == "pvar" and value is None and has_failed(at.run, cast(Variable, source.leaf)):
+                steps = isinstance(node.value, ast.PVar) and bool(node.value.transformations)
+                if steps and value is None and has_failed(at.run, cast(Variable, source.leaf)):
                     code = E_UNSPEC
             if source.op == "select" and value is None:
                 value = ""

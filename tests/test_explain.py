@@ -18,7 +18,7 @@ from evapi_cfg.diagnostics.terminal import painter
 from evapi_cfg.explain import explain, listing
 from evapi_cfg.explain.render import markdown
 from evapi_cfg.explain.versions import in_words
-from evapi_cfg.modules import MODULES
+from evapi_cfg.modules import by_name
 from evapi_cfg.syntax.keywords import DIRECTIVE_WORDS, TERMINALS
 
 WIDTH = 80
@@ -49,7 +49,7 @@ def catalogued(catalog: Catalog) -> Iterator[str]:
 
 
 def declared() -> Iterator[str]:
-    for spec in MODULES:
+    for spec in by_name.values():
         yield from (f.name for f in spec.functions)
         yield from (f"{spec.name}.{p.name}" for p in spec.params)
         yield from (f"${pv.name}" for pv in spec.pvs)

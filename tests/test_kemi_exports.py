@@ -7,10 +7,10 @@ import inspect
 import pytest
 
 from evapi_cfg.catalog import kemi
-from evapi_cfg.modules import MODULES, by_name
+from evapi_cfg.modules import by_name
 from evapi_cfg.modules.spec import KemiFunction, Long, ModuleSpec
 
-DECLARING = [module for module in MODULES if module.kemi]
+DECLARING = [module for module in by_name.values() if module.kemi]
 LETTERS = {int: "i", str: "s", Long: "l"}
 TABLES = "it gives a table, which app_python3 does not hand on"
 NOT_DECLARED = {

@@ -187,7 +187,7 @@ def test_kemi_does_not_wait_for_a_lock() -> None:
     assert kemi["lock_key2"](bench.run, "a", "b", at=HERE) == 1
     assert kemi["trylock"](bench.new_run(), "a", at=HERE) == -1
     assert not bench.log.lines
-    assert kemi["lock"](bench.new_run(), "a", at=HERE) == 1
+    assert kemi["lock"](bench.new_run(), "a", at=HERE) == -1
     assert [line.level for line in bench.log.lines] == [Level.ERROR]
     assert kemi["unlock"](bench.run, "a", at=HERE) == 1
     assert kemi["trylock"](bench.new_run(), "a", at=HERE) == 1

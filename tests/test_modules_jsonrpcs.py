@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evapi_cfg.modules import MODULES, jsonrpcs
+from evapi_cfg.modules import by_name, jsonrpcs
 from evapi_cfg.modules.jsonrpcs.document import NotRead, parse, plain, write
 from evapi_cfg.modules.rpc import Answer, Repeated, RpcCall, RpcCommand, RpcFault
 from evapi_cfg.source import store
@@ -129,7 +129,7 @@ def test_a_fault_and_a_bug_of_a_command() -> None:
 
 
 def test_commands_have_names_of_their_own_and_say_what_they_do() -> None:
-    commands = [command for module in MODULES for command in module.rpc]
+    commands = [command for module in by_name.values() for command in module.rpc]
     assert len({command.name for command in commands}) == len(commands)
     bench = Bench()
     for command in commands:
@@ -137,7 +137,9 @@ def test_commands_have_names_of_their_own_and_say_what_they_do() -> None:
     assert call(bench, "system.listMethods") == sorted(command.name for command in commands)
 
 
-@pytest.mark.parametrize("command", [command for module in MODULES for command in module.rpc], ids=lambda one: one.name)
+@pytest.mark.parametrize(
+    "command", [command for module in by_name.values() for command in module.rpc], ids=lambda one: one.name
+)
 def test_commands_take_anything(command: RpcCommand) -> None:
     """Whatever comes as parameters, the answer is one of the two."""
     for params in ([], ["x"], [1, 2, 3], ["core", "debug"], ["x[1]", "y", "z"], [None, [], {}], ["\0", "é", 1e300]):

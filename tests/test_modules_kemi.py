@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from evapi_cfg.catalog import kemi
-from evapi_cfg.modules import MODULES
+from evapi_cfg.modules import by_name
 from evapi_cfg.modules.context import Client, Level, Run, new_run
 from evapi_cfg.modules.kemi_forms import int32, leading_number
 from evapi_cfg.modules.routes import Routes
@@ -22,7 +22,7 @@ from evapi_cfg.sip.uri import TCP, UDP
 from evapi_cfg.values import Value
 from tests.module_world import HERE, Bench, NoHub
 
-DECLARING = [module for module in MODULES if module.kemi]
+DECLARING = [module for module in by_name.values() if module.kemi]
 KINDS: dict[str, tuple[type, ...]] = {
     "int": (int,),
     "none": (int,),  # 0, as Kamailio gives it

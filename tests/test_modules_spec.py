@@ -8,17 +8,17 @@ import pytest
 
 from evapi_cfg.catalog import Catalog
 from evapi_cfg.catalog import Function as Exported
-from evapi_cfg.modules import MODULES, by_name
+from evapi_cfg.modules import by_name
 from evapi_cfg.modules.spec import Arg, Function, ModuleSpec, NameRefused, PseudoVariable, Routes
 from evapi_cfg.syntax.ast import PVar
 from tests.module_world import HERE, Bench, text
 
 CATALOG = Catalog()
 CONSTANT = {Arg.CONST_TEXT, Arg.LITERAL, Arg.CONST_INT, Arg.REGEX, Arg.SUBSTITUTION}
-REAL = [module for module in MODULES if module.name != "core"]
-FUNCTIONS = [(module, function) for module in MODULES for function in module.functions]
+REAL = [module for module in by_name.values() if module.name != "core"]
+FUNCTIONS = [(module, function) for module in by_name.values() for function in module.functions]
 BENCH = Bench()
-VARIABLES = [(module, pv) for module in MODULES for pv in module.pvs]
+VARIABLES = [(module, pv) for module in by_name.values() for pv in module.pvs]
 # Parameters that a later version of Kamailio than the catalogue's target has; the documentation of evapi names them.
 LATER_PARAMS = {("evapi", "send_task_timeout"), ("evapi", "send_data_timeout"), ("evapi", "context_mlimit")}
 
@@ -81,7 +81,7 @@ def test_variable_is_in_the_catalogue(module: ModuleSpec, pv: PseudoVariable) ->
 
 
 def test_all_variables_of_these_modules_are_here() -> None:
-    for module in MODULES:
+    for module in by_name.values():
         known = CATALOG.core.pvs if module.name == "core" else CATALOG.module(module.name).pvs  # type: ignore[union-attr]
         assert set(known) == {pv.name for pv in module.pvs}, module.name
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evapi_cfg.catalog import Catalog
-from evapi_cfg.modules import MODULES
+from evapi_cfg.modules import by_name
 from evapi_cfg.modules.spec import ModuleSpec
 
 
@@ -13,7 +13,10 @@ def table() -> str:
     rows = [
         ("module", "what it is for", "functions", "variables, transformations", "KSR", "RPC"),
         ("---", "---", "---", "---", "---", "---"),
-        *(_row(module, catalog) for module in sorted(MODULES, key=lambda module: (module.name != "core", module.name))),
+        *(
+            _row(module, catalog)
+            for module in sorted(by_name.values(), key=lambda module: (module.name != "core", module.name))
+        ),
     ]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 

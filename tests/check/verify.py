@@ -98,7 +98,11 @@ def _verdict(example: Example, command: str) -> tuple[str, str]:
             failed = server.poll() is not None
             if not failed:
                 server.send_signal(signal.SIGTERM)
-            server.wait(10)
+            try:
+                server.wait(10)
+            except subprocess.TimeoutExpired:  # some of its processes hang when one of them has crashed
+                os.killpg(server.pid, signal.SIGKILL)
+                server.wait()
         return ("fails" if failed else "accepts"), _errors(log.read_text(errors="replace"))
 
 
