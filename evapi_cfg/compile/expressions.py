@@ -394,7 +394,10 @@ class Expressions:
     def _alone(self, variable: Variable) -> ast.expr:
         if variable.text is not None:
             return call(self.function(variable.text), name(RUN))
-        return call(self.function(printed), self.read(variable))
+        # Mostly it is a text already, which is seen faster than a function is called.
+        kept = ast.NamedExpr(ast.Name("t", ast.Store()), self.read(variable))
+        is_text = compare(ast.Attribute(kept, "__class__", ast.Load()), ast.Is(), self.function(str))
+        return ast.IfExp(is_text, name("t"), call(self.function(printed), name("t")))
 
     def _printed(self, variable: Variable) -> ast.expr:
         """A value inside an f-string: an integer prints by itself, $null as `<null>`."""

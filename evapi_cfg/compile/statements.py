@@ -51,6 +51,7 @@ from evapi_cfg.syntax.ast import (
     Statement,
     Switch,
     Text,
+    Unary,
     While,
 )
 from evapi_cfg.syntax.fold import fold, simplified
@@ -312,10 +313,13 @@ class Statements(Arguments):
 
     def _test(self, node: Expression) -> tuple[list[ast.stmt], ast.expr]:
         """Statements that come first, and the truth of a condition."""
-        if isinstance(node, Call) and not node.core:
-            # The most common condition: no need for a function that tells what the code comes to.
-            made = self.call_statement(node, tail=False)
-            op = ast.NotEq() if self.raw_codes else ast.Gt()
+        negated = isinstance(node, Unary) and node.op == "not"
+        asked = node.operand if isinstance(node, Unary) and negated else node
+        if isinstance(asked, Call) and not asked.core:
+            # The most common conditions: no need for a function that tells what the code comes to.
+            made = self.call_statement(asked, tail=False)
+            yes, no = (ast.NotEq(), ast.Eq()) if self.raw_codes else (ast.Gt(), ast.LtE())
+            op = no if negated else yes
             if not isinstance(made[0], ast.Try):
                 return [set_attribute("rc", literal(0)), *made], compare(name("rc"), op, literal(0))
         with self.watched():

@@ -34,6 +34,20 @@ def _printing(variable: Variable) -> Callable[[Run], Value]:
     return variable.text or variable.get
 
 
+def _printed_alone(variable: Variable) -> Callable[[Run], str]:
+    """A format that is one variable. That of $var is on the way of most messages, so it takes no further call."""
+    if variable.var is None or variable.text is not None:
+        get = _printing(variable)
+        return lambda run: printed(get(run))
+    name = variable.var
+
+    def text(run: Run) -> str:
+        value = run.vars[name]
+        return value if value.__class__ is str else str(value)
+
+    return text
+
+
 def _check_form(pv: PseudoVariable, pvar: PVar) -> None:
     """Refuses a use with a name or an index that the class does not take, or without one that it needs."""
     if pvar.inner is None and pv.inner == "required":
@@ -136,15 +150,14 @@ class Names:
     def text(self, text: Text) -> Callable[[Run], str] | str:
         if "$" not in text.value:
             return text.value
+        format_ = self.format(text)
+        if len(format_) == 1 and isinstance(format_[0], PVar):
+            return _printed_alone(self.resolve(format_[0]))
         parts: list[str | Callable[[Run], Value]] = [
-            part if isinstance(part, str) else _printing(self.resolve(part)) for part in self.format(text)
+            part if isinstance(part, str) else _printing(self.resolve(part)) for part in format_
         ]
         if all(isinstance(part, str) for part in parts):
             return "".join(part for part in parts if isinstance(part, str))
-        if len(parts) == 1:
-            only = parts[0]
-            assert not isinstance(only, str)
-            return lambda run: printed(only(run))
         return lambda run: "".join([part if isinstance(part, str) else printed(part(run)) for part in parts])
 
     def _runtime_text(self, value: str) -> Callable[[Run], str] | str:

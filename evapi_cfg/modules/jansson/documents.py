@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Final
+from collections.abc import Callable
+from json.scanner import make_scanner
+from typing import Any, Final, cast
 
 from evapi_cfg.modules.json_reading import Grammar, Refused, before_nul, deeper, may_be_deeper, read, with_bytes
 from evapi_cfg.modules.json_type import Json
@@ -58,6 +60,9 @@ _LARGE: Final = re.compile(r"[:,\[][ \t\n\r]*-?(?:[0-9]{19}|[0-9.]+[eE]\+?[0-9]{
 _CAREFUL: Final = json.JSONDecoder(
     object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_integer, parse_float=_real
 )
+_PLAIN: Final[Callable[[str, int], tuple[Json, int]]] = make_scanner(
+    cast(Any, json.JSONDecoder(parse_constant=_no_constant))
+)
 _NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 DEEP: Final = Grammar(
     blank=re.compile(r"[ \t\n\r]*+"),
@@ -81,7 +86,7 @@ def parse(text: str) -> Json:
     decoder = _CAREFUL if _LARGE.search(text) else _DECODER
     document: Json
     try:
-        document, end = decoder.raw_decode(text) if text[:1] in ("{", "[") else (None, 0)
+        document, end = _begun(text) if decoder is _DECODER else (None, 0)
         if end != len(text):  # with blanks around it, or none
             document = decoder.decode(text)
     except RecursionError:
@@ -91,6 +96,34 @@ def parse(text: str) -> Json:
     if may_be_deeper(text, DEPTH) and deeper(document, DEPTH):
         raise Refused("the document is too deep")
     return document
+
+
+def _begun(text: str) -> tuple[Json, int]:
+    """A document without blanks in front, and where it ends; (None, 0) where it must be looked at more closely.
+
+    Looking at all members for names that come twice costs as much as reading them. Each member has one colon outside of
+    its strings: where there are no more colons than members, no name came twice.
+    """
+    if text[:1] not in ("{", "["):
+        return None, 0
+    try:
+        document, end = _PLAIN(text, 0)
+    except StopIteration:
+        return None, 0
+    return (document, end) if text.count(":") == _members(document) else (None, 0)
+
+
+def _members(document: Json) -> int:
+    """How many members the objects in a document have, its own and those inside."""
+    if not isinstance(document, dict):
+        return -1
+    found = len(document)
+    for value in document.values():
+        if value.__class__ is dict:
+            found += _members(value)
+        elif value.__class__ is list:
+            return -1  # rare in what applications send, and not worth more code
+    return found
 
 
 def _deep(text: str) -> Json:

@@ -42,8 +42,9 @@ def documents(run: Run) -> Documents:
 # ---- reading --------------------------------------------------------------------------------------------------------
 
 
-def _assign(run: Run, name: str, find: Finder, text: str, target: Variable) -> int:
+def _get(run: Run, path: Path, text: str, target: Variable, name: str = "jansson_get") -> int:
     # The way of each message: what is asked for most is asked first.
+    find = finder(path) if isinstance(path, str) else path
     try:
         found = find(run.world.state["jansson"].of(text))  # type: ignore[attr-defined]
     except ValueError as error:
@@ -59,19 +60,16 @@ def _assign(run: Run, name: str, find: Finder, text: str, target: Variable) -> i
     return 1
 
 
-def _get(run: Run, path: Path, text: str, target: Variable) -> int:
-    return _assign(run, "jansson_get", finder(path) if isinstance(path, str) else path, text, target)
-
-
 def _get_field(run: Run, field: Path, text: str, target: Variable) -> int:
-    return _assign(run, "jansson_get_field", field_finder(field) if isinstance(field, str) else field, text, target)
+    find = field_finder(field) if isinstance(field, str) else field
+    return _get(run, find, text, target, "jansson_get_field")
 
 
 def _pv_get(run: Run, path: Path, source: Variable, target: Variable) -> int:
     text = source.get(run)
     if not isinstance(text, str):
         return _refuse(run, "jansson_pv_get: the variable holds no text")
-    return _assign(run, "jansson_pv_get", finder(path) if isinstance(path, str) else path, text, target)
+    return _get(run, path, text, target, "jansson_pv_get")
 
 
 def _array_size(run: Run, path: Path, text: str, target: Variable) -> int:
@@ -215,7 +213,7 @@ def _kemi_get(run: Run, path: str, text: str, name: str) -> int:
         return _refuse(run, f"KSR.jansson.get: {show(name)!r}: {error.message}")
     if target is None or target.set is None:
         return _refuse(run, f"KSR.jansson.get: {show(name)!r} cannot be assigned")
-    return _assign(run, "KSR.jansson.get", finder(path), text, target)
+    return _get(run, finder(path), text, target, "KSR.jansson.get")
 
 
 _GET: Final = (Arg.TEXT, Arg.TEXT, Arg.PVAR)

@@ -41,6 +41,14 @@ def _finder(steps: tuple[str | int, ...] | None) -> Finder:
     if len(steps) == 1 and isinstance(steps[0], str):
         name = steps[0]
         return lambda document: document.get(name, MISSING) if isinstance(document, dict) else MISSING
+    if len(steps) == 2 and isinstance(steps[0], str) and isinstance(steps[1], str):
+        outer, inner = steps[0], steps[1]
+
+        def find_inner(document: Json) -> Json | object:
+            found = document.get(outer) if isinstance(document, dict) else None
+            return found.get(inner, MISSING) if isinstance(found, dict) else MISSING
+
+        return find_inner
     fixed = steps
 
     def find(document: Json) -> Json | object:
