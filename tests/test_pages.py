@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from evapi_cfg.check.report import check_file
+from evapi_cfg import ConfigError, load_file
 from evapi_cfg.diagnostics import codes
 from evapi_cfg.diagnostics.model import Code
 from tests.check.pages import Example, Page, pages
@@ -19,13 +19,18 @@ HEADINGS = ("Wrong", "Right", "What Kamailio does", "See also")
 
 
 def fired(example: Example, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[Code]:
-    """What the checker says of an example, in a folder of its own and with its environment."""
+    """What is said of an example by the time that it is loaded, in a folder of its own and with its environment."""
     monkeypatch.chdir(folder)
     for name, text in example.files.items():
         (folder / name).write_text(text, "utf-8")
     for name, value in example.environ.items():
         monkeypatch.setenv(name, value)
-    return [diagnostic.code for diagnostic in check_file(next(iter(example.files))).diagnostics]
+    name = next(iter(example.files))
+    try:
+        report = load_file(name).report
+    except ConfigError as error:
+        report = error.report
+    return [diagnostic.code for diagnostic in report.diagnostics]
 
 
 def test_every_code_has_a_page_and_every_page_a_code() -> None:
