@@ -9,6 +9,7 @@ import pytest
 
 import evapi_cfg.catalog
 from evapi_cfg.catalog import ANY_NUMBER, Catalog, versions
+from evapi_cfg.catalog.needs import DATABASE, Need, needs
 
 DATA = json.loads((Path(evapi_cfg.catalog.__file__).parent / "modules.json").read_text("ascii"))
 
@@ -99,3 +100,14 @@ def test_any_number_of_arguments_is_told_apart() -> None:
     arities = {f.arity for n in catalog.names for fs in catalog.module(n).functions.values() for f in fs}  # type: ignore[union-attr]
     assert ANY_NUMBER in arities
     assert min(arities - {ANY_NUMBER}) == -1 and max(arities) == 6
+
+
+def test_what_modules_cannot_start_without() -> None:
+    catalog = Catalog()
+    needing = [name for name in catalog.names if needs(name)]
+    assert len(needing) > 35 and all(catalog.known(name) for name in DATABASE)
+    assert all(catalog.module(need.module) for name in needing for need in needs(name))
+    assert needs("tmx") == (Need("tm", before=True),)
+    assert needs("http_async_client")[0] == Need("pv", before=True, at_once=True)
+    assert needs("siputils") == (Need("sl"), Need("pv"))
+    assert needs("evapi") == () and needs("nosuch") == ()

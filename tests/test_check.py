@@ -9,6 +9,7 @@ import pytest
 
 import evapi_cfg.check
 from evapi_cfg.check.report import check_file, check_text
+from evapi_cfg.check.targets import TARGETS
 from evapi_cfg.diagnostics import codes, full
 from evapi_cfg.diagnostics.model import Diagnostic
 from evapi_cfg.source import show, store
@@ -54,7 +55,7 @@ def test_sample(sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.chdir(tmp_path)
     for name, script in sample.scripts.items():
         Path(name).write_text(script)
-    left = list(check_text(store(sample.text), "sample.cfg").diagnostics)
+    left = list(check_text(store(sample.text), "sample.cfg", version=TARGETS[sample.target]).diagnostics)
     if not sample.name.startswith("sense"):
         left = [found for found in left if found.code.name not in SENSE]
     missing = []
@@ -77,7 +78,7 @@ def test_every_code_of_the_checker_fires_in_a_sample() -> None:
 
 def test_each_diagnostic_can_be_shown_and_says_what_kamailio_does() -> None:
     for sample in SAMPLES:
-        for diagnostic in check_text(store(sample.text), "sample.cfg").diagnostics:
+        for diagnostic in check_text(store(sample.text), "sample.cfg", version=TARGETS[sample.target]).diagnostics:
             assert diagnostic.notes and not diagnostic.message[0].isupper(), diagnostic
             assert not diagnostic.message.endswith("."), diagnostic
             assert "sample.cfg" in full.render([diagnostic])

@@ -26,6 +26,9 @@ TELL = 'route[ANSWER] { xlog("$rm $rU $http_ok $http_rs [$http_rb] $http_err"); 
 
 class Site:
     def __init__(self, cfg: str, *, most: int = 100, params: dict[str, int | str] | None = None) -> None:
+        for name in ("A", "ANSWER"):
+            if f'"{name}"' in cfg and f"route[{name}]" not in cfg:
+                cfg += f"route[{name}] {{ exit; }}\n"
         self.outside = HandOutside(most)
         self.records = Records(Level.DEBUG)
         self.clock = HandClock()
@@ -225,7 +228,8 @@ def test_an_answer_for_a_request_that_is_gone_is_dropped() -> None:
 
 
 def test_a_route_that_does_not_exist() -> None:
-    site = Site("request_route { exit; }\n" + ASK)
+    ask = ASK.replace('"ANSWER"', '"ANSWE$(evapi(msg){s.len}{s.replace,9,R})"')
+    site = Site("request_route { exit; }\n" + ask)
     site.client.send_message("http://h/")
     site.outside.answer(site.app)
     assert site.logged("http_async_client", Level.ERROR) == ["there is no route[ANSWER] for an answer"]

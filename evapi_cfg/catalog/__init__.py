@@ -56,7 +56,8 @@ class Param(NamedTuple):
 class PseudoVariable:
     """A class of pseudo-variables. `inner`: `(name)` is required, else refused; `index`: `[index]` is taken.
     `names`: the inner names that the C source compares with; `closed`: no other is accepted.
-    `form`: "=>" where the name has the form `a=>b`, "$" where it is a variable, else ""."""
+    `form`: "=>" where the name has the form `a=>b`, "$" where it is a variable, else "".
+    `elsewhere`: inner names that only other versions of Kamailio know."""
 
     module: str
     name: str
@@ -66,6 +67,7 @@ class PseudoVariable:
     names: tuple[str, ...] = ()
     closed: bool = False
     form: str = ""
+    elsewhere: frozenset[str] = frozenset()
 
 
 class Transformation(NamedTuple):
@@ -200,6 +202,10 @@ class Catalog:
         return [e for e in entries if (v := e["v"]) == "*" or version in cast("list[str]", v)]
 
     def _pvs(self, module: str, data: dict[str, Json]) -> list[PseudoVariable]:
+        names: dict[str, list[str]] = {}
+        for e in cast("list[dict[str, Json]]", data.get("pvs") or []):
+            if e["v"] != "*":
+                names.setdefault(_str(e, "n"), []).extend(_strings(e, "names"))
         return [
             PseudoVariable(
                 module,
@@ -210,6 +216,7 @@ class Catalog:
                 _strings(e, "names"),
                 bool(e.get("closed")),
                 cast("str", e.get("form") or ""),
+                frozenset(names.get(_str(e, "n"), ()) if e.get("names") else ()).difference(_strings(e, "names")),
             )
             for e in self._entries(data, "pvs")
         ]
@@ -259,6 +266,11 @@ def versions() -> tuple[str, ...]:
     """The versions of Kamailio that the data knows, oldest first."""
     meta = _object(loads(_text()[: _text().index('\n"core": {')].rstrip(",") + "}"))["meta"]
     return tuple(_object(_object(meta)["versions"]))
+
+
+def data_text() -> str:
+    """The whole of the data, as JSON."""
+    return _text()
 
 
 @cache

@@ -16,7 +16,9 @@ from evapi_cfg.check import (
     declarations,
     declared,
     functions,
+    levels,
     modules,
+    needs,
     regexes,
     routes,
     scripts,
@@ -26,6 +28,7 @@ from evapi_cfg.check import (
     tables,
     types,
     uses,
+    versions,
 )
 from evapi_cfg.check.context import Context
 from evapi_cfg.diagnostics import codes
@@ -38,18 +41,21 @@ Pass: TypeAlias = Callable[[Context], Iterable[Diagnostic]]
 
 PASSES: tuple[Pass, ...] = (
     modules.check,
+    needs.check,
     declarations.check,
     declared.check,
     tables.check,
     routes.check,
     functions.check,
     arguments.check,
+    levels.check,
     uses.check,
     selects.check,
     types.check,
     switches.check,
     regexes.check,
     scripts.check,
+    versions.check,
 )
 
 
@@ -63,7 +69,7 @@ def check(config: Config, specs: Mapping[str, ModuleSpec], catalog: Catalog, *, 
     found = [diagnostic for run in PASSES for diagnostic in run(context)]
     if whole:
         known = {(fault.span.file, fault.span.start) for fault in found}
-        sound = all(fault.severity is not Severity.ERROR for fault in found)
+        sound = all(f.severity is not Severity.ERROR and f.code is not codes.READ_ONLY_OUTPUT for f in found)
         for look in (*sense.PASSES, *sense.ABSENCES) if sound else sense.PASSES:
             found += (fault for fault in look(context) if (fault.span.file, fault.span.start) not in known)
     return _once(_without_consequences(in_order(found, config)))
@@ -94,7 +100,9 @@ _MORE = {
 
 def _once(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
     """A module or a table that is missing is one fault, however often its names are used: the first use stays, with
-    the number of the others."""
+    the number of the others. That other modules need a missing module, too, is not said."""
+    wanted = {found.help for found in diagnostics if found.code is codes.MODULE_NOT_LOADED}
+    diagnostics = [d for d in diagnostics if d.code is not codes.MISSING_DEPENDENCY or d.help not in wanted]
     more: dict[tuple[Code, str], int] = {}
     for diagnostic in diagnostics:
         common = _COMMON.get(diagnostic.code)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from evapi_cfg.check import regexes, routes, substitutions, tables
 from evapi_cfg.check.context import Context
 from evapi_cfg.check.faults import Refusal
-from evapi_cfg.check.fixups import Reading, reading
+from evapi_cfg.check.fixups import Reading, output, reading
 from evapi_cfg.check.functions import find
 from evapi_cfg.check.scope import Export
 from evapi_cfg.check.types import is_constant
@@ -21,6 +21,7 @@ from evapi_cfg.modules.spec import Arg, FixupError
 from evapi_cfg.source import Span
 from evapi_cfg.syntax.ast import Call, Expression, String, Text
 from evapi_cfg.syntax.fold import fold
+from evapi_cfg.syntax.pvar import PvarError, parse_pvar
 from evapi_cfg.values import parse_int
 
 _READINGS = {
@@ -39,7 +40,19 @@ _READINGS = {
     Arg.LITERAL: Reading.PLAIN,
     Arg.VAR_TEXT: Reading.PLAIN,
 }
-_ROUTE_ARGUMENTS = {("tm", "t_continue"): 2, ("tmx", "t_continue"): 2}  # by catalogue alone: which one names a route
+_ROUTE_ARGUMENTS = {
+    ("tmx", "t_continue"): 2,
+    ("async", "async_route"): 0,
+    ("async", "async_ms_route"): 0,
+    ("async", "async_task_route"): 0,
+    ("async", "async_task_group_route"): 0,
+    ("async", "async_task_data"): 0,
+    ("async", "async_task_group_data"): 0,
+    ("http_async_client", "http_async_query"): 1,
+}  # of modules that do not run here: which argument names a route[...] block
+
+
+_AT_ANSWER = "Kamailio starts with this, and logs an error when the answer has come"
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
@@ -62,8 +75,12 @@ def check(context: Context) -> Iterator[Diagnostic]:
             if export.module == tables.HTABLE and (fault_ := context.tables.argument_fault(call, number, text)):
                 clean = False
                 yield fault_
+            fault_ = _output(text, number, call, export, variables) if clean else None
+            if fault_ is not None:
+                yield fault_
             if _names_route(export, number) and "$" not in text.value and text.value:
-                fault_ = routes.undefined(text.value, text.span, scope, FAILS_AT_RUN)
+                later = export.module == "http_async_client"
+                fault_ = routes.undefined(text.value, text.span, scope, _AT_ANSWER if later else FAILS_AT_RUN)
                 if fault_ is not None:
                     yield fault_
         if clean and export.spec is not None and export.spec.fixup is not None:
@@ -116,6 +133,39 @@ def _faults(
         fault = regexes.fault(text.value, argument)
         if fault is not None:
             yield fault
+
+
+_GUARDED = {
+    "start": FAILS_AT_START,
+    "run": FAILS_AT_RUN,
+    "never": "Kamailio starts with this; when the line runs, its process crashes",
+}
+
+
+def _output(text: Text, number: int, call: Call, export: Export, variables: Variables) -> Diagnostic | None:
+    """A diagnostic where a function writes into a variable that cannot be assigned."""
+    spec = export.spec
+    if spec is not None:
+        guard = spec.guard if number in spec.outputs else ""
+    else:
+        found = output(export.fixup)
+        guard = "" if found is None or found[0] != number else "start" if found[1] else "run"
+    trimmed = _trimmed(text)
+    if not guard or not trimmed.value.startswith("$"):
+        return None
+    try:
+        pvar = parse_pvar(trimmed, rest=True)
+    except PvarError:
+        return None
+    if variables.writable(pvar):
+        return None
+    return Diagnostic(
+        codes.BAD_ARGUMENT if guard == "start" else codes.READ_ONLY_OUTPUT,
+        f"`{call.name}` writes into argument {number + 1}, and `${pvar.name}` cannot be assigned",
+        text.span,
+        "such as `$var(x)`",
+        (_GUARDED[guard],),
+    )
 
 
 def _fixup(call: Call, export: Export) -> Diagnostic | None:

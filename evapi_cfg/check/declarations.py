@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from evapi_cfg.check.context import Context
+from evapi_cfg.check.groups import has_group
 from evapi_cfg.check.verdicts import FAILS_AT_START, REFUSED
 from evapi_cfg.diagnostics import codes
 from evapi_cfg.diagnostics.model import Diagnostic, Related
@@ -15,6 +16,7 @@ from evapi_cfg.values import parse_int
 
 MAX_FLAG = 31
 _BEFORE_SHARED_MEMORY = frozenset(("user", "shm", "shm_force_alloc"))
+_CHOOSING = frozenset(("cfg_select", "cfg_reset"))
 _FLAG_COMMANDS = frozenset(("setflag", "resetflag", "isflagset"))
 
 
@@ -44,6 +46,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
         )
     yield from _custom_variables([item for item in context.config.items if isinstance(item, CustomVar)])
     yield from _uses(context, flags)
+    yield from _groups(context)
 
 
 def _declare(item: Flags, flags: dict[str, Flags]) -> Iterator[Diagnostic]:
@@ -70,6 +73,7 @@ def _declare(item: Flags, flags: dict[str, Flags]) -> Iterator[Diagnostic]:
 
 
 def _uses(context: Context, flags: dict[str, Flags]) -> Iterator[Diagnostic]:
+    defined = [name for name, value in context.config.defines.items() if value and value.strip().isdecimal()]
     for call, _ in context.index.core_calls:
         if call.name not in _FLAG_COMMANDS or len(call.args) != 1:
             continue
@@ -88,8 +92,24 @@ def _uses(context: Context, flags: dict[str, Flags]) -> Iterator[Diagnostic]:
                 codes.FLAG_NOT_DECLARED,
                 f"flag `{argument.value}` is not declared",
                 argument.span,
-                did_you_mean(argument.value, flags) or f"declare it at top level: `flags {argument.value};`",
+                did_you_mean(argument.value, (*flags, *defined))
+                or f"declare it at top level: `flags {argument.value};`",
                 (REFUSED,),
+            )
+
+
+def _groups(context: Context) -> Iterator[Diagnostic]:
+    """The groups that cfg_select and cfg_reset name (core/route.c: fix_actions)."""
+    scope = context.scope
+    for call, _ in context.index.core_calls:
+        argument = call.args[0] if call.args and call.name in _CHOOSING else None
+        if isinstance(argument, String | Word) and not has_group(argument.value, scope):
+            yield Diagnostic(
+                codes.BAD_ARGUMENT,
+                f"there is no group of settings `{argument.value}`",
+                argument.span,
+                did_you_mean(argument.value, scope.custom),
+                (FAILS_AT_START,),
             )
 
 

@@ -48,6 +48,15 @@ FIXUPS: dict[str, tuple[Reading, ...]] = {
 }
 
 
+_OUTPUTS = {"fixup_spve_pvar": (1, False)} | {f"fixup_spve{n}_pvar": (n, True) for n in (1, 2, 3, 4)}
+
+
+def output(fixup: str) -> tuple[int, bool] | None:
+    """The argument, counted from 0, that a function with this fixup writes into, and whether Kamailio looks at start
+    if it can be assigned (core/mod_fix.c: fixup_spve_n_pvar)."""
+    return _OUTPUTS.get(fixup)
+
+
 def reading(fixup: str, own: str, argument: int) -> Reading:
     """How a fixup reads argument number `argument`, counted from 0. `own`: the letters of a module's own fixup."""
     readings = FIXUPS.get(fixup)

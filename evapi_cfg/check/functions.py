@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from evapi_cfg.catalog import history
 from evapi_cfg.check.context import Context
 from evapi_cfg.check.faults import module_loaded_later, module_not_loaded
 from evapi_cfg.check.index import ROUTE_BITS, Site
 from evapi_cfg.check.scope import Export, Scope
+from evapi_cfg.check.targets import exists, numbers
 from evapi_cfg.check.types import is_constant
 from evapi_cfg.check.verdicts import FAILS_AT_RUN, REFUSED
 from evapi_cfg.diagnostics import codes
@@ -31,6 +33,8 @@ _ONSEND = frozenset(
         "set_reply_close",
     )
 )  # core commands that an onsend_route takes, besides drop, if and route (core/cfg.y: fcmd)
+
+_ROUTES_IN_ONSEND = (5, 7)  # the version from which on it takes route() as well
 
 
 def find(scope: Scope, call: Call, site: Site) -> Export | None:
@@ -74,6 +78,16 @@ def check(context: Context) -> Iterator[Diagnostic]:
                 "",
                 (REFUSED,),
             )
+    if numbers(context.catalog.version) < _ROUTES_IN_ONSEND:
+        for route, site in context.index.route_calls:
+            if site.block.kind is RouteKind.ONSEND:
+                yield Diagnostic(
+                    codes.ROUTE_NOT_ALLOWED,
+                    "`route` may not stand in an onsend_route",
+                    route.span,
+                    "later versions of Kamailio take it there",
+                    (REFUSED,),
+                )
 
 
 def _missing(call: Call, site: Site, scope: Scope) -> Diagnostic | None:
@@ -99,11 +113,12 @@ def _missing(call: Call, site: Site, scope: Scope) -> Diagnostic | None:
             (REFUSED,),
         )
     if there:
+        owners = history.of_function(name, arguments, there[0].module)
         return Diagnostic(
             codes.WRONG_ARGUMENT_COUNT,
             f"`{name}` takes {_arities(there)}, not {arguments}",
             span,
-            "",
+            exists(f"`{name}` with {_arguments(arguments)}", owners, scope.catalog, scope.loaded),
             (REFUSED,),
         )
     if exports:
@@ -114,9 +129,11 @@ def _missing(call: Call, site: Site, scope: Scope) -> Diagnostic | None:
         return module_not_loaded(f"`{name}`", modules, span, REFUSED)
     if scope.incomplete:
         return None
-    help = did_you_mean(name, scope.function_names())
-    if not help:
-        help = did_you_mean(name, scope.catalog.function_modules)
+    help = (
+        exists(f"`{name}`", history.of_function(name), scope.catalog, scope.loaded)
+        or did_you_mean(name, scope.function_names())
+        or did_you_mean(name, scope.catalog.function_modules)
+    )
     return Diagnostic(codes.UNKNOWN_FUNCTION, f"there is no function `{name}`", span, help, (REFUSED,))
 
 
@@ -186,10 +203,12 @@ def blocks(bits: int) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
+def _arguments(number: int) -> str:
+    return "no argument" if not number else "1 argument" if number == 1 else f"{number} arguments"
+
+
 def _arities(exports: list[Export]) -> str:
     numbers = sorted({export.arity for export in exports if export.arity >= 0})
-    if numbers == [0]:
-        return "no argument"
     if len(numbers) == 1:
-        return "1 argument" if numbers == [1] else f"{numbers[0]} arguments"
+        return _arguments(numbers[0])
     return f"{', '.join(map(str, numbers[:-1]))} or {numbers[-1]} arguments"

@@ -6,10 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from evapi_cfg.catalog import history
 from evapi_cfg.check.context import Context
 from evapi_cfg.check.faults import module_loaded_later
 from evapi_cfg.check.scope import CORE, Scope
-from evapi_cfg.check.verdicts import FAILS_AT_START, REFUSED
+from evapi_cfg.check.targets import exists, span_of
+from evapi_cfg.check.verdicts import FAILS_AT_START, REFUSED, SILENT
 from evapi_cfg.diagnostics import codes
 from evapi_cfg.diagnostics.model import Diagnostic, Related
 from evapi_cfg.diagnostics.suggest import did_you_mean
@@ -25,11 +27,15 @@ _ENGINES = {
 }  # which module gives a config engine; native and default are the core's
 
 
+MAX_PORT = 65535
+
+
 class _Known(NamedTuple):
     """A parameter of one module, from both sources."""
 
     types: frozenset[str]  # "int", "str"
     spec: Param | None
+    callback: bool  # the module is handed the value while the file is read
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
@@ -63,8 +69,8 @@ def _load(load: LoadModule, loads: dict[str, LoadModule], scope: Scope) -> Itera
                 codes.UNKNOWN_MODULE,
                 f"there is no module `{name}` in Kamailio {version}",
                 load.name.span,
-                "",
-                ("another version of Kamailio has it", REFUSED),
+                f"module `{name}` exists {span_of(history.of_module(name))}",
+                (REFUSED,),
             )
         else:
             yield Diagnostic(
@@ -130,7 +136,9 @@ def _param(item: ModParam, module: str, scope: Scope) -> Diagnostic | None:
             codes.UNKNOWN_MODPARAM,
             f"module `{module}` has no parameter `{name}`",
             item.name.span,
-            did_you_mean(name, names) or ("" if names else f"module `{module}` has no parameters"),
+            exists(f"`{name}`", history.of_param(module, name), scope.catalog, (module,))
+            or did_you_mean(name, names)
+            or ("" if names else f"module `{module}` has no parameters"),
             (REFUSED,),
         )
     if isinstance(item.value, PVar):
@@ -149,18 +157,29 @@ def _param(item: ModParam, module: str, scope: Scope) -> Diagnostic | None:
         f"bad value for `{name}`: {refused}",
         item.value.span,
         "",
-        # What a callback is given it looks at while the file is read.
-        (REFUSED if known.spec.parsed or known.spec.set is not None else FAILS_AT_START,),
+        (_verdict(known, value),),
     )
+
+
+def _verdict(known: _Known, value: int | str) -> str:
+    if known.spec is not None and known.spec.taken:
+        return SILENT
+    if known.callback or (known.spec is not None and (known.spec.parsed or known.spec.set is not None)):
+        return REFUSED  # what a callback is given it looks at while the file is read
+    port = str(value).rpartition(":")[2]
+    if known.spec is not None and known.spec.name == "bind_addr" and port.isdecimal() and int(port) > MAX_PORT:
+        return f"Kamailio starts, and listens on port {int(port) & MAX_PORT}"
+    return FAILS_AT_START
 
 
 def _known(module: str, name: str, scope: Scope) -> _Known | None:
     exports, spec = scope.module(module), scope.specs.get(module)
     found = next((param for param in spec.params if param.name == name), None) if spec else None
     types = {"int" if param.type == "int" else "str" for param in exports.params.get(name, ())} if exports else set()
-    if found is not None:
+    if found is not None and not types:
         types.add("int" if found.type is int else "str")
-    return _Known(frozenset(types), found) if types else None
+    callback = any(param.callback for param in exports.params.get(name, ())) if exports else False
+    return _Known(frozenset(types), found, callback) if types else None
 
 
 def _wrong_type(item: ModParam, module: str, given: str) -> Diagnostic:

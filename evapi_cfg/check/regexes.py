@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from evapi_cfg import regex
 from evapi_cfg.check.context import Context
+from evapi_cfg.check.posix import remedy
 from evapi_cfg.check.types import is_constant
 from evapi_cfg.check.verdicts import FAILS_AT_START
 from evapi_cfg.diagnostics import codes
@@ -49,7 +50,7 @@ def fault(pattern: str, expr: Expression) -> Diagnostic | None:
             codes.BAD_REGEX,
             f"bad regular expression: {error.message}",
             span,
-            "",
+            remedy(pattern, error.offset or 0),
             ("Kamailio uses POSIX extended expressions", FAILS_AT_START),
         )
     return None

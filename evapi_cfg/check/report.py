@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from evapi_cfg.catalog import TARGET, Catalog
-from evapi_cfg.check import check, in_order
+from evapi_cfg.check import check, in_order, versions
+from evapi_cfg.check.targets import numbers
 from evapi_cfg.diagnostics import codes
 from evapi_cfg.diagnostics.model import Diagnostic, Severity
 from evapi_cfg.modules import by_name
@@ -36,23 +37,25 @@ class Report:
 def check_file(path: str, *, defines: Mapping[str, str | None] | None = None, version: str = TARGET) -> Report:
     """Checks a file with what it includes. `defines` are those of the command line; `version` is a label of the
     catalogue. Raises `SourceError` where the file itself cannot be read."""
-    return _report(parse_file(path, defines=defines or {}), version)
+    return _report(parse_file(path, defines=defines or {}, version=numbers(version)), version)
 
 
 def check_text(
     text: str, name: str = "<text>", *, defines: Mapping[str, str | None] | None = None, version: str = TARGET
 ) -> Report:
     """Checks a text with one character per byte (see `source.store`); `name` stands for the file in messages."""
-    return _report(parse_text(text, name, defines=defines or {}), version)
+    return _report(parse_text(text, name, defines=defines or {}, version=numbers(version)), version)
 
 
 def _report(parsed: Parsed, version: str) -> Report:
-    whole = all(item.severity is not Severity.ERROR for item in parsed.diagnostics)
-    found = check(parsed.config, by_name, Catalog(version), whole=whole)
+    catalog = Catalog(version)
+    said = versions.of_parsed(parsed.diagnostics, catalog)
+    whole = all(item.severity is not Severity.ERROR for item in said)
+    found = check(parsed.config, by_name, catalog, whole=whole)
     if any(item.code is codes.COMMENT_TO_THE_END for item in parsed.diagnostics):
         # What is missing may stand in the comment.
         found = [item for item in found if item.code not in (codes.UNDEFINED_ROUTE, codes.MISSING_ROUTE)]
     # What the parser could not read is no second fault because the checker does not know it either.
-    unread = {(item.span.file, item.span.start) for item in parsed.diagnostics if item.severity is Severity.ERROR}
+    unread = {(item.span.file, item.span.start) for item in said if item.severity is Severity.ERROR}
     rest = [item for item in found if (item.span.file, item.span.start) not in unread]
-    return Report(tuple(in_order([*parsed.diagnostics, *rest], parsed.config)), parsed.config, parsed.config.files)
+    return Report(tuple(in_order([*said, *rest], parsed.config)), parsed.config, parsed.config.files)

@@ -5,22 +5,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from evapi_cfg.catalog import history
 from evapi_cfg.check.context import Context
 from evapi_cfg.check.scope import Scope
+from evapi_cfg.check.targets import exists
 from evapi_cfg.check.types import is_constant
 from evapi_cfg.check.verdicts import FAILS_AT_START, LOGGED_AT_START, REFUSED, SILENT
 from evapi_cfg.diagnostics import codes
-from evapi_cfg.diagnostics.model import Diagnostic, Related
-from evapi_cfg.diagnostics.suggest import did_you_mean, near
+from evapi_cfg.diagnostics.model import Diagnostic, Fix, Related
+from evapi_cfg.diagnostics.suggest import did_you_mean, distance, near
 from evapi_cfg.source import Span
-from evapi_cfg.syntax.ast import Expression, RouteBlock, RouteKind, String, Text
+from evapi_cfg.syntax.ast import Expression, ModParam, RouteBlock, RouteKind, String, Text
 from evapi_cfg.syntax.fold import fold
 
 _SET_BY = {
     "t_on_failure": RouteKind.FAILURE,
     "t_on_reply": RouteKind.ONREPLY,
     "t_on_branch": RouteKind.BRANCH,
+    "t_on_branch_failure": RouteKind.EVENT,
 }
+_SET_BY_PARAM = {("tm", "on_sl_reply"): RouteKind.ONREPLY}
+_BRANCH_FAILURE = "tm:branch-failure:"
 MAIN = "0"  # the name by which route() reaches request_route
 
 
@@ -40,27 +45,35 @@ def check(context: Context) -> Iterator[Diagnostic]:
     for setting, _ in context.index.calls:
         kind = _SET_BY.get(setting.name)
         if kind is not None and setting.args:
-            fault = _missing(setting.args[0], kind, scope)
+            fault = _missing(setting.args[0], kind, scope, LOGGED_AT_START)
+            if fault is not None:
+                yield fault
+    for item in context.config.items:
+        if isinstance(item, ModParam) and isinstance(item.value, String) and not item.expand:
+            kind = _SET_BY_PARAM.get((item.modules.value, item.name.value))
+            fault = _missing(item.value, kind, scope, SILENT) if kind else None
             if fault is not None:
                 yield fault
 
 
-def _missing(argument: Expression, kind: RouteKind, scope: Scope) -> Diagnostic | None:
+def _missing(argument: Expression, kind: RouteKind, scope: Scope, verdict: str) -> Diagnostic | None:
     """A diagnostic where t_on_failure and its like name a block that does not exist (tm.c: fixup_routes)."""
     value = argument.text.value if isinstance(argument, String) else fold(argument) if is_constant(argument) else None
     if value is None or value in ("", MAIN) or "$" in (name := str(value)):
         return None
+    front = _BRANCH_FAILURE if kind is RouteKind.EVENT else ""
     names = [
-        item.name
+        item.name.removeprefix(front)
         for item in scope.config.items
-        if isinstance(item, RouteBlock) and item.kind is kind and item.name is not None
+        if isinstance(item, RouteBlock) and item.kind is kind and item.name is not None and item.name.startswith(front)
     ]
     if name in names:
         return None
-    help = did_you_mean(name, names, f"{kind.value}[{{}}]")
-    return Diagnostic(
-        codes.MISSING_ROUTE, f"there is no `{kind.value}[{name}]`", argument.span, help, (LOGGED_AT_START,)
-    )
+    help = did_you_mean(name, names, f"{kind.value}[{front}{{}}]")
+    if name.removeprefix(front) in names:
+        help = f"write `{name.removeprefix(front)}`: Kamailio puts `{front}` in front"
+    message = f"there is no `{kind.value}[{front}{name}]`"
+    return Diagnostic(codes.MISSING_ROUTE, message, argument.span, help, (verdict,))
 
 
 def undefined(name: str, span: Span, scope: Scope, verdict: str = FAILS_AT_START) -> Diagnostic | None:
@@ -111,44 +124,66 @@ def _blocks(context: Context) -> Iterator[Diagnostic]:
 
 
 def _event(block: RouteBlock, scope: Scope) -> Iterator[Diagnostic]:
-    """A warning where nothing that is loaded runs an event route: modules run routes by name and tell nobody."""
+    """An error where the name of an event route is nearly one that something runs, a warning where nothing that is
+    loaded runs it: modules run routes by name and tell nobody."""
     name = block.name or ""
     if scope.incomplete:
         return
-    known: list[str] = list(scope.catalog.core.event_routes)
-    any_name = False
+    known, families = _event_routes(scope)
+    if name in known or any(_fits(name, family) for family in families if family != "*"):
+        return
+    owners = history.of_event_route(name)
+    others = [] if owners else [*near(name, known), *_near_families(name, families)]
+    if others and "*" in families and distance(name, others[0], 2) > 2:
+        return  # the file says elsewhere what such a name stands for
+    if others:
+        yield Diagnostic(
+            codes.MISSPELT_EVENT_ROUTE,
+            f"nothing runs `event_route[{name}]`",
+            block.name_span,
+            did_you_mean(name, others, "event_route[{}]"),
+            (SILENT,),
+            fix=Fix(block.name_span, others[0]) if len(others) == 1 else None,
+        )
+    elif "*" not in families or owners:
+        yield Diagnostic(
+            codes.UNKNOWN_EVENT_ROUTE,
+            f"nothing runs `event_route[{name}]`",
+            block.name_span,
+            _who_runs(name, known, scope),
+            (SILENT,),
+        )
+
+
+def _event_routes(scope: Scope) -> tuple[list[str], list[str]]:
+    """The names of event routes that something which is loaded runs, and the families of such names. The family `*`
+    says that the file gives the names."""
+    known, families = [*scope.catalog.core.event_routes], list[str]()
     for module in scope.loaded:
         exports = scope.module(module)
         if exports:
             known += exports.event_routes
-            for family in exports.event_families:
-                if family == "*":  # the file says the names elsewhere
-                    any_name = True
-                elif _fits(name, family):
-                    return
+            families += exports.event_families
         if module in scope.specs:
             known += (route.name for route in scope.specs[module].event_routes)
-    if name in known:
-        return
+    return known, families
+
+
+def _who_runs(name: str, known: list[str], scope: Scope) -> str:
     modules = scope.catalog.event_route_modules.get(name)
-    if any_name and not near(name, known):
-        return
     if modules:
-        help = f'module `{modules[0]}` runs it: add `loadmodule "{modules[0]}.so"`'
-    else:
-        help = did_you_mean(name, known, "event_route[{}]")
-        prefix = name.partition(":")[0]
-        if not help and not near(name, scope.catalog.event_route_modules):
-            of_module = sorted({route for route in known if route.startswith(prefix + ":")})
-            if of_module:
-                help = f"module `{prefix}` runs {', '.join(f'`{route}`' for route in of_module)}"
-    yield Diagnostic(
-        codes.UNKNOWN_EVENT_ROUTE,
-        f"nothing runs `event_route[{name}]`",
-        block.name_span,
-        help,
-        (SILENT,),
-    )
+        return f'module `{modules[0]}` runs it: add `loadmodule "{modules[0]}.so"`'
+    prefix = name.partition(":")[0]
+    of_module = sorted({route for route in known if route.startswith(prefix + ":")})
+    listed = f"module `{prefix}` runs {', '.join(f'`{route}`' for route in of_module)}" if of_module else ""
+    return exists(f"`event_route[{name}]`", history.of_event_route(name), scope.catalog, scope.loaded) or listed
+
+
+def _near_families(name: str, families: list[str]) -> list[str]:
+    """The name as families of names would have it."""
+    front, _, last = name.rpartition(":")
+    fronts = [family.removesuffix(":*") for family in families if family.endswith(":*")]
+    return [f"{right}:{last}" for right in near(front, fronts)] if front else []
 
 
 def _fits(name: str, family: str) -> bool:

@@ -12,13 +12,14 @@ from functools import cached_property
 from typing import NamedTuple
 
 from evapi_cfg import regex
-from evapi_cfg.catalog import ANY_NUMBER, Catalog, Module
+from evapi_cfg.catalog import ANY_NUMBER, TARGET, Catalog, Module
 from evapi_cfg.catalog import PseudoVariable as CataloguedVariable
 from evapi_cfg.catalog import Transformation as CataloguedTransformation
 from evapi_cfg.check.index import ROUTE_BITS
+from evapi_cfg.check.targets import narrowing
 from evapi_cfg.modules.spec import Function, ModuleSpec, PseudoVariable, Routes, Select, Transformation
 from evapi_cfg.source import Span
-from evapi_cfg.syntax.ast import Config, LoadModule, ModParam, RouteBlock, RouteKind
+from evapi_cfg.syntax.ast import Config, CustomVar, LoadModule, ModParam, RouteBlock, RouteKind
 
 CORE = "core"
 ALWAYS = -1  # the order of what the core gives: it is there from the first line on
@@ -62,7 +63,7 @@ class Scope:
 
     def __init__(self, config: Config, specs: Mapping[str, ModuleSpec], catalog: Catalog) -> None:
         self.config = config
-        self.specs = specs
+        self.specs = specs if catalog.version == TARGET else narrowing(specs.values(), catalog)
         self.catalog = catalog
         self.loads: list[tuple[int, LoadModule]] = []
         self.loaded: dict[str, int] = {CORE: ALWAYS}  # module -> order of its first loadmodule
@@ -83,6 +84,15 @@ class Scope:
             if isinstance(item, RouteBlock) and item.kind is RouteKind.REQUEST and item.name is not None:
                 routes.setdefault(item.name, item)
         return routes
+
+    @cached_property
+    def custom(self) -> Mapping[str, set[str]]:
+        """The custom variables that are declared: the names of each group."""
+        groups: dict[str, set[str]] = {}
+        for item in self.config.items:
+            if isinstance(item, CustomVar) and item.index is None:
+                groups.setdefault(item.group, set()).add(item.name)
+        return groups
 
     @cached_property
     def shared_memory_from(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from evapi_cfg.check import groups
 from evapi_cfg.check.context import Context
 from evapi_cfg.check.verdicts import LOGGED_AT_START
 from evapi_cfg.diagnostics import codes
@@ -24,6 +25,12 @@ def check(context: Context) -> Iterator[Diagnostic]:
         if exports:
             known.update(exports.selects)
     for use in context.index.selects:
+        path = use.path.removeprefix("@")
+        if path.startswith(groups.SELECT) and "[" not in path:
+            fault = groups.unknown(path, use.span, context.scope)
+            if fault is not None:
+                yield fault
+                continue
         name = use.path.lstrip("@").partition(".")[0].partition("[")[0]
         if name.lower() not in known:
             yield Diagnostic(
@@ -34,7 +41,6 @@ def check(context: Context) -> Iterator[Diagnostic]:
                 (_EMPTY, LOGGED_AT_START),
             )
         elif (declared := context.scope.declared_select(name.lower())) and (note := _unresolved(use, declared)):
-            path = use.path.removeprefix("@")
             yield Diagnostic(
                 codes.UNKNOWN_SELECT, f"there is no select `@{path}`", use.span, "", (note, LOGGED_AT_START)
             )

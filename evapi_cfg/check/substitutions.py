@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 
 from evapi_cfg import regex
+from evapi_cfg.check.posix import remedy
 from evapi_cfg.diagnostics import codes
 from evapi_cfg.diagnostics.model import Code, Diagnostic
 from evapi_cfg.modules.spec import Resolver
@@ -55,7 +56,7 @@ def fault(text: Text, code: Code, resolver: Resolver, verdict: str) -> Diagnosti
             codes.BAD_REGEX,
             f"bad regular expression: {error.message}",
             text.at(at, at + 1),
-            "",
+            remedy(value[1:middle], error.offset or 0),
             ("Kamailio uses POSIX extended expressions", verdict),
         )
     return None

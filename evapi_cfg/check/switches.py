@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from evapi_cfg.check.context import LOOP_LIMIT, Context
+from evapi_cfg.check.targets import numbers
 from evapi_cfg.check.types import is_constant
 from evapi_cfg.check.verdicts import FAILS_AT_START, OURS, REFUSED
 from evapi_cfg.diagnostics import codes
@@ -13,11 +14,14 @@ from evapi_cfg.syntax.ast import Case, Switch
 from evapi_cfg.syntax.fold import fold
 from evapi_cfg.values import parse_int
 
+_COMPARED = (5, 7)  # the version from which on a constant subject is compared at start
+
 
 def check(context: Context) -> Iterator[Diagnostic]:
+    compared = numbers(context.catalog.version) >= _COMPARED
     for switch in context.index.switches:
         yield from _labels(switch)
-        fault = _subject(switch)
+        fault = _subject(switch) if compared else None
         if fault is not None:
             yield fault
     for loop in context.index.deep:

@@ -4,9 +4,11 @@ module's own parser for the parameters)."""
 from __future__ import annotations
 
 from evapi_cfg.catalog import Transformation as Catalogued
+from evapi_cfg.catalog import history
 from evapi_cfg.check import substitutions
 from evapi_cfg.check.faults import Refusal, module_loaded_later, module_not_loaded
 from evapi_cfg.check.scope import Scope
+from evapi_cfg.check.targets import exists
 from evapi_cfg.diagnostics import codes
 from evapi_cfg.diagnostics.model import Diagnostic
 from evapi_cfg.diagnostics.suggest import did_you_mean
@@ -25,7 +27,7 @@ def fault(use: Transformation, resolver: Resolver, scope: Scope, order: int, ver
         return ALWAYS_RIGHT if scope.incomplete else _unknown(use, scope, verdict)
     if found.order > order:
         load = scope.load_span(found.module)
-        return module_loaded_later(f"`{{{use.cls}.{use.op}}}`", found.module, use.span, load, verdict)
+        return module_loaded_later(f"`{{{use.cls}.{use.op}}}`", found.module, use.name_span, load, verdict)
     if found.spec is not None:
         try:
             if (use.cls, use.op.lower()) in _SUBSTITUTIONS and use.args is not None and use.args.value[:1] != "$":
@@ -38,7 +40,7 @@ def fault(use: Transformation, resolver: Resolver, scope: Scope, order: int, ver
         except NameRefused as refused:
             help = did_you_mean(use.args.value if use.args else "", refused.candidates) or _signature(found.catalogued)
             return Diagnostic(
-                codes.BAD_TRANSFORMATION_ARGUMENT, refused.message, refused.span or use.span, help, (verdict,)
+                codes.BAD_TRANSFORMATION_ARGUMENT, refused.message, refused.span or use.name_span, help, (verdict,)
             )
         return found.order
     assert found.catalogued is not None
@@ -52,7 +54,7 @@ def fault(use: Transformation, resolver: Resolver, scope: Scope, order: int, ver
         return Diagnostic(
             codes.BAD_TRANSFORMATION_ARGUMENT,
             f"`{{{use.cls}.{use.op}}}` {wrong}",
-            use.span,
+            use.name_span,
             _signature(found.catalogued),
             (verdict,),
         )
@@ -62,15 +64,16 @@ def fault(use: Transformation, resolver: Resolver, scope: Scope, order: int, ver
 def _unknown(use: Transformation, scope: Scope, verdict: str) -> Diagnostic:
     operations = scope.operations(use.cls)
     modules = scope.catalog.transformation_modules.get(use.cls, ())
+    other = exists(f"`{{{use.cls}.{use.op}}}`", history.of_transformation(use.cls, use.op), scope.catalog, scope.loaded)
     if operations:
         message = f"there is no transformation `{{{use.cls}.{use.op}}}`"
-        help = did_you_mean(use.op, operations, "{{" + use.cls + ".{}}}")
+        help = other or did_you_mean(use.op, operations, "{{" + use.cls + ".{}}}")
     elif modules:
-        return module_not_loaded(f"`{{{use.cls}.{use.op}}}`", modules, use.span, verdict)
+        return module_not_loaded(f"`{{{use.cls}.{use.op}}}`", modules, use.name_span, verdict)
     else:
         message = f"there is no class of transformations `{{{use.cls}.*}}`"
-        help = did_you_mean(use.cls, scope.transformation_classes(), "{{{}.*}}")
-    return Diagnostic(codes.UNKNOWN_TRANSFORMATION, message, use.span, help, (verdict,))
+        help = other or did_you_mean(use.cls, scope.transformation_classes(), "{{{}.*}}")
+    return Diagnostic(codes.UNKNOWN_TRANSFORMATION, message, use.name_span, help, (verdict,))
 
 
 def _parameters(args: Text | None, catalogued: Catalogued, resolver: Resolver) -> str:

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from evapi_cfg.check import transformations
+from evapi_cfg.catalog import PseudoVariable as CataloguedVariable
+from evapi_cfg.catalog import history
+from evapi_cfg.check import groups, transformations
 from evapi_cfg.check.faults import Refusal, module_loaded_later, module_not_loaded
 from evapi_cfg.check.scope import Scope, VariableClass
 from evapi_cfg.check.substitutions import VARIABLE
 from evapi_cfg.check.tables import Tables
+from evapi_cfg.check.targets import exists
 from evapi_cfg.check.verdicts import FAILS_AT_START, REFUSED
 from evapi_cfg.diagnostics import codes
 from evapi_cfg.diagnostics.model import Code, Diagnostic
@@ -110,8 +113,10 @@ class Variables:
             help = f"write `$({first}).{rest}`" + (f" or `$({first}){inner}`" if inner else "") + " to end the name"
             notes = ("inside a string the name of a variable runs on over dots",)
         else:
-            help = did_you_mean(pvar.name, scope.variable_names(), "${}") or did_you_mean(
-                pvar.name, scope.catalog.pv_modules, "${}"
+            help = (
+                exists(f"`${pvar.name}`", history.of_variable(pvar.name), scope.catalog, scope.loaded)
+                or did_you_mean(pvar.name, scope.variable_names(), "${}")
+                or did_you_mean(pvar.name, scope.catalog.pv_modules, "${}")
             )
             if not help and order == AT_START:
                 help = "a dollar sign itself is written `$$`"
@@ -126,7 +131,7 @@ class Variables:
 
     def _form(self, pvar: PVar, found: VariableClass, order: int, verdict: str) -> Diagnostic | None:
         """The name in parentheses and the index."""
-        fault = _shape(pvar, found, verdict)
+        fault = self._shape(pvar, found, verdict)
         if fault is not None:
             return fault
         if found.spec is not None:
@@ -135,7 +140,9 @@ class Variables:
             except Refusal as nested:
                 return nested.diagnostic
             except NameRefused as refused:
-                return _refused(pvar, refused, verdict)
+                return self._refused(pvar, refused, verdict)
+            if pvar.name == "sel" and pvar.inner is not None and pvar.inner.value.startswith(groups.SELECT):
+                return groups.unknown(pvar.inner.value, pvar.inner.span, self._scope)
         elif pvar.index is not None and pvar.index.value.startswith("$"):
             return self.text_fault(pvar.index, order)
         elif found.catalogued is not None and found.catalogued.form and pvar.inner is not None:
@@ -153,6 +160,54 @@ class Variables:
         else:
             message, help = f"`${name}` needs a name of the form `a{form}b`", ""
         return Diagnostic(codes.BAD_VARIABLE_NAME, message, inner.span, help, (verdict,))
+
+    def _shape(self, pvar: PVar, found: VariableClass, verdict: str) -> Diagnostic | None:
+        """Whether there is a name and an index where the class takes them, and whether they can be right."""
+        inner, index, spec, catalogued = pvar.inner, pvar.index, found.spec, found.catalogued
+        if spec is not None:
+            wants, takes, indexed, names = spec.inner == "required", spec.inner != "no", spec.index, spec.names
+        else:
+            assert catalogued is not None
+            wants = takes = catalogued.inner
+            indexed, names = catalogued.index, catalogued.names if catalogued.closed else ()
+        listed = f"the names are {', '.join(f'`{name}`' for name in sorted(names))}" if names else ""
+        code, span = codes.BAD_VARIABLE_NAME, pvar.span
+        if inner is None and wants:
+            message, help = f"`${pvar.name}` needs a name in parentheses", listed
+        elif inner is not None and not takes:
+            message, span, help = f"`${pvar.name}` takes no name in parentheses", inner.span, ""
+        elif inner is not None and spec is None and catalogued is not None and _lacks(catalogued, inner.value):
+            message, span = f"`${pvar.name}` has no name `{inner.value}`", inner.span
+            help = self._other_versions(pvar, inner) or did_you_mean(inner.value, names) or listed
+        elif index is not None and not indexed:
+            code, message, span, help = codes.BAD_VARIABLE_INDEX, f"`${pvar.name}` takes no index", index.span, ""
+        elif index is not None and spec is None and not _is_index(index.value):
+            code, message, span = codes.BAD_VARIABLE_INDEX, f"`{index.value}` is no index", index.span
+            help = "an index is a number, `*` for all, or one variable"
+        else:
+            return None
+        return Diagnostic(code, message, span, help, (verdict,))
+
+    def _refused(self, pvar: PVar, refused: NameRefused, verdict: str) -> Diagnostic:
+        span = refused.span or pvar.span
+        at = pvar.index.span if pvar.index else None
+        in_index = at is not None and span.file is at.file and at.start <= span.start < at.end
+        help = ""
+        if pvar.inner is not None and not in_index:
+            help = self._other_versions(pvar, pvar.inner)
+        if refused.candidates and not help:
+            wrong = pvar.inner.value if pvar.inner else pvar.name
+            help = did_you_mean(wrong, refused.candidates) or (
+                f"the names are {', '.join(f'`{name}`' for name in refused.candidates)}"
+            )
+        code: Code = codes.BAD_VARIABLE_INDEX if in_index else codes.BAD_VARIABLE_NAME
+        return Diagnostic(code, refused.message, span, help, (verdict,))
+
+    def _other_versions(self, pvar: PVar, inner: Text) -> str:
+        found = self._scope.variable_class(pvar.name)
+        module = found.module if found else ""
+        owners = history.of_variable(pvar.name, inner.value, module)
+        return exists(f"`${pvar.name}({inner.value})`", owners, self._scope.catalog, self._scope.loaded)
 
     def writable(self, pvar: PVar) -> bool:
         """Whether a right variable may stand left of `=` (core/pvar.h: pv_is_w)."""
@@ -256,48 +311,6 @@ def bad_variable(error: PvarError, verdict: str = FAILS_AT_START) -> Diagnostic:
     return Diagnostic(codes.BAD_VARIABLE, error.message, error.span, help, (verdict,))
 
 
-def _shape(pvar: PVar, found: VariableClass, verdict: str) -> Diagnostic | None:
-    """Whether there is a name and an index where the class takes them, and whether they can be right."""
-    inner, index, spec, catalogued = pvar.inner, pvar.index, found.spec, found.catalogued
-    if spec is not None:
-        wants, takes, indexed, names = spec.inner == "required", spec.inner != "no", spec.index, spec.names
-    else:
-        assert catalogued is not None
-        wants = takes = catalogued.inner
-        indexed, names = catalogued.index, catalogued.names if catalogued.closed else ()
-    listed = f"the names are {', '.join(f'`{name}`' for name in sorted(names))}" if names else ""
-    code, span = codes.BAD_VARIABLE_NAME, pvar.span
-    if inner is None and wants:
-        message, help = f"`${pvar.name}` needs a name in parentheses", listed
-    elif inner is not None and not takes:
-        message, span, help = f"`${pvar.name}` takes no name in parentheses", inner.span, ""
-    elif inner is not None and spec is None and names and inner.value not in names:
-        message, span = f"`${pvar.name}` has no name `{inner.value}`", inner.span
-        help = did_you_mean(inner.value, names) or listed
-    elif index is not None and not indexed:
-        code, message, span, help = codes.BAD_VARIABLE_INDEX, f"`${pvar.name}` takes no index", index.span, ""
-    elif index is not None and spec is None and not _is_index(index.value):
-        code, message, span = codes.BAD_VARIABLE_INDEX, f"`{index.value}` is no index", index.span
-        help = "an index is a number, `*` for all, or one variable"
-    else:
-        return None
-    return Diagnostic(code, message, span, help, (verdict,))
-
-
-def _refused(pvar: PVar, refused: NameRefused, verdict: str) -> Diagnostic:
-    span = refused.span or pvar.span
-    index = pvar.index
-    in_index = index is not None and span.file is index.span.file and index.span.start <= span.start < index.span.end
-    help = ""
-    if refused.candidates:
-        wrong = pvar.inner.value if pvar.inner else pvar.name
-        help = did_you_mean(wrong, refused.candidates) or (
-            f"the names are {', '.join(f'`{name}`' for name in refused.candidates)}"
-        )
-    code: Code = codes.BAD_VARIABLE_INDEX if in_index else codes.BAD_VARIABLE_NAME
-    return Diagnostic(code, refused.message, span, help, (verdict,))
-
-
 def _may_be_avp(pvar: PVar) -> bool:
     """Whether the text is one of the forms that files without `#!KAMAILIO` may use for an AVP: `$name`, `$f.name`,
     `$name[1]`, `%name`. The last three come as `$avp(...)`."""
@@ -310,6 +323,11 @@ def _may_be_avp(pvar: PVar) -> bool:
 def _is_index(value: str) -> bool:
     digits = value[1:] if value.startswith("-") else value
     return value in ("*", "+", "-") or value.startswith("$") or (digits.isascii() and digits.isdecimal())
+
+
+def _lacks(catalogued: CataloguedVariable, name: str) -> bool:
+    names = catalogued.names if catalogued.closed else ()
+    return name in catalogued.elsewhere or (bool(names) and name not in names)
 
 
 def _inner(pvar: PVar) -> str:

@@ -16,6 +16,7 @@ from evapi_cfg.modules.kemi_forms import not_run, same
 from evapi_cfg.modules.pv.branch import append, parse_q
 from evapi_cfg.modules.pv.functions import set_variable
 from evapi_cfg.modules.pv.sockets import find_socket
+from evapi_cfg.modules.ranges import filled
 from evapi_cfg.modules.spec import (
     Arg,
     FixupError,
@@ -265,7 +266,7 @@ FUNCTIONS: Final = (
     Function("set_send_socket_name", _set_send_socket_name, _T),
     Function("set_recv_socket", _set_recv_socket, _T),
     Function("set_recv_socket_name", _set_recv_socket_name, _T),
-    Function("file_read", _file_read, (Arg.TEXT, Arg.PVAR), fixup=_check_target, at=True),
+    Function("file_read", _file_read, (Arg.TEXT, Arg.PVAR), fixup=_check_target, at=True, outputs=(1,)),
     Function("file_write", _file_write, (Arg.TEXT, Arg.TEXT), at=True),
 )
 
@@ -332,9 +333,9 @@ MODULE = ModuleSpec(
     "corex",
     functions=FUNCTIONS,
     params=(
-        Param("alias_subdomains", str),
-        Param("dns_cache", str),
-        Param("dns_file", str),
+        Param("alias_subdomains", str, check=filled),
+        Param("dns_cache", str, check=filled),
+        Param("dns_file", str, check=filled),
         Param("evcb_reply_out", str),
         Param("nio_intercept", int, 0),
         Param("nio_min_msg_len", int, 0),

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 from evapi_cfg.modules import evapi_rpc
 from evapi_cfg.modules.context import Level, Run
 from evapi_cfg.modules.kemi_forms import same
+from evapi_cfg.modules.ranges import within
 from evapi_cfg.modules.spec import (
     Arg,
     EventRoute,
@@ -260,11 +261,11 @@ MODULE = ModuleSpec(
     name="evapi",
     functions=FUNCTIONS,
     params=(
-        Param("workers", int, 1),
+        Param("workers", int, 1, check=within(0)),
         Param("bind_addr", str, f"{DEFAULT_HOST}:{DEFAULT_PORT}", check=_check_bind_addr),
         Param("netstring_format", int, 1),
-        Param("event_callback", str, check=_check_event_callback),
-        Param("max_clients", int, 8),
+        Param("event_callback", str, check=_check_event_callback, taken=True),
+        Param("max_clients", int, 8, check=within(0)),
         Param("wait_idle", int, 500000),
         Param("wait_increase", int, 3),
         Param("send_task_timeout", int, 0),

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from evapi_cfg.modules.context import Getter, Run, Setter, World
 from evapi_cfg.modules.routes import Routes as Routes
@@ -170,6 +170,9 @@ class Select:
     make: Callable[[SelectPath], Selected | None]
 
 
+Guard: TypeAlias = Literal["start", "run", "never"]
+
+
 @dataclass(frozen=True, slots=True)
 class Function:
     """One function by name and number of arguments; Kamailio's key.
@@ -182,6 +185,8 @@ class Function:
     `calls_route`: it may run a route by its name: it gives what the route gives, an int or an awaitable of one, and the
     compiler treats it as `route($var(x))`.
     `const`: all arguments must be constant, whatever their kinds.
+    `outputs`: the arguments, counted from 0, that it writes into. `guard`: when Kamailio finds out that one of them
+    cannot be assigned: at start, when the line runs (it gives -1 then), or never, and its process crashes.
     `runs` False: it is listed at start as what does not run here, and its call says so where that is so.
     `permit`: it runs only with `evapi-cfg run --allow-<permit>`; without that it is listed as well.
     """
@@ -198,13 +203,16 @@ class Function:
     const: bool = False
     runs: bool = True
     permit: str = ""
+    outputs: tuple[int, ...] = ()
+    guard: Guard = "start"
 
 
 @dataclass(frozen=True, slots=True)
 class Param:
     """A modparam. `check` gives a message where the value is refused, else None. `default` None: none. `runs` False:
     it is checked, but what it asks for does not run here, which is said at start; `absent` gives what of a value that
-    is, such as `dbtable`, or "". `parsed`: Kamailio looks at the value while it reads the file, not when it starts."""
+    is, such as `dbtable`, or "". `parsed`: Kamailio looks at the value while it reads the file, not when it starts.
+    `taken`: Kamailio takes what `check` refuses, and says nothing."""
 
     name: str
     type: type[int] | type[str]
@@ -214,6 +222,7 @@ class Param:
     runs: bool = True
     absent: Callable[[int | str], str] | None = None
     parsed: bool = False
+    taken: bool = False
 
 
 @dataclass(frozen=True, slots=True)

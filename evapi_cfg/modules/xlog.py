@@ -67,6 +67,16 @@ _FACILITIES: Final = frozenset(
     ]
 )
 
+LEVEL_FUNCTIONS: Final = frozenset(("xlog", "xlogl", "xlogm"))  # the level stands in front of the format
+
+
+def misread_level(text: str) -> str | None:
+    """The level that Kamailio takes a text for, where it has another name; None where it is one, or refused."""
+    if text in _LEVEL_NAMES or text[2:3] not in _LEVELS:
+        return None
+    return next(name for name in reversed(_LEVEL_NAMES) if name[2] == text[2])
+
+
 Format = str | Callable[[Run], str]
 LevelArgument = Level | str | Callable[[Run], Value]
 

@@ -76,9 +76,11 @@ class Text(Node):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Transformation(Node):
-    """`{cls.op,args}`. Arguments are raw, split by nobody: how they are cut depends on the class."""
+    """`{cls.op,args}`. Arguments are raw, split by nobody: how they are cut depends on the class. `name_span` is that
+    of `cls.op`."""
 
     span: Span = field(compare=False, repr=False)
+    name_span: Span = field(compare=False, repr=False)
     cls: str
     op: str
     args: Text | None  # what stands behind the first comma; None without a comma

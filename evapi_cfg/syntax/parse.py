@@ -20,7 +20,7 @@ from evapi_cfg.syntax.build_top import Builder
 from evapi_cfg.syntax.faults import empty_file, end_of_open_string, is_open_string
 from evapi_cfg.syntax.grammar import tables
 from evapi_cfg.syntax.lexer import Scanner
-from evapi_cfg.syntax.preprocess import Preprocessor
+from evapi_cfg.syntax.preprocess import VERSION, Preprocessor
 from evapi_cfg.syntax.recover import Parser
 from evapi_cfg.syntax.tokens import Token
 
@@ -72,18 +72,19 @@ def parse_file(
     defines: Mapping[str, str | None] = NO_DEFINES,
     environ: Mapping[str, str] = os.environ,
     modules: Container[str] | None = None,
+    version: tuple[int, int, int] = VERSION,
 ) -> Parsed:
     """Reads a file with all that it includes. Raises SourceError for the file itself, never for included ones.
 
     `defines` are those of the command line (`-A NAME=VALUE`), `modules` the names for which loadmodule defines
-    `MOD_name`; without it each does.
+    `MOD_name`; without it each does. `version` is that of Kamailio whose directives and names count.
     """
     try:
         text = read_file(path)
     except OSError as error:
         reason = "it is a directory" if isinstance(error, IsADirectoryError) else error.strerror or str(error)
         raise SourceError(f"cannot read {path}: {reason[:1].lower()}{reason[1:]}") from None
-    return parse_text(text, path, defines=defines, environ=environ, modules=modules)
+    return parse_text(text, path, defines=defines, environ=environ, modules=modules, version=version)
 
 
 def parse_text(
@@ -94,6 +95,7 @@ def parse_text(
     environ: Mapping[str, str] = os.environ,
     modules: Container[str] | None = None,
     read: Callable[[str], str] = read_file,
+    version: tuple[int, int, int] = VERSION,
 ) -> Parsed:
     """Reads a text, one character per byte. `read` opens what it includes, by name, and raises OSError."""
     closed: dict[tuple[str, int], int] = {}
@@ -101,7 +103,7 @@ def parse_text(
     found: list[Diagnostic] = []
     while True:
         file = SourceFile(name, text)
-        preprocessor = Preprocessor(defines, environ, read, modules)
+        preprocessor = Preprocessor(defines, environ, read, modules, version)
         tokens = Scanner(preprocessor, closed).scan(file)
         preprocessor.finish()
         suspect = None if last_try else _swallowing_string(preprocessor, tokens)

@@ -25,6 +25,12 @@ Mode: TypeAlias = Literal["max", "kamailio", "ser"]
 Place: TypeAlias = "Callable[[int, int], Span]"  # offsets in the text being read -> span
 
 VERSION: Final = (6, 1, 4)
+FIRST_WITH_VALUES: Final = (5, 7)  # KAMAILIO_VERSION and OS_NAME
+FIRST: Final[Mapping[str, tuple[int, int]]] = {
+    "ifexp": (5, 7), "defexp": (5, 7), "defexps": (5, 7),
+    "undef": (6, 2), "undefine": (6, 2), "tryundef": (6, 2), "tryundefine": (6, 2),
+}  # fmt: skip
+"""Directives that older versions read as comments, and the version from which on they work."""
 MAX_DEFINES: Final = 512
 MAX_CONDITIONS: Final = 512
 MAX_INCLUDE_DEPTH: Final = 10
@@ -67,6 +73,7 @@ class Preprocessor:
         environ: Mapping[str, str],
         read: Callable[[str], str],
         modules: Container[str] | None = None,
+        version: tuple[int, int, int] = VERSION,
     ) -> None:
         self.defines: dict[str, str | None] = {}
         self.diagnostics: list[Diagnostic] = []
@@ -82,11 +89,14 @@ class Preprocessor:
         self._conditions: list[_Condition] = []
         self._extra_ends: list[Span] = []
         self._ignored_ends: list[Span] = []
-        major, minor, patch = VERSION
+        self._version = version
+        self._not_undone: dict[str, Diagnostic] = {}  # what a directive would undefine that this version ignores
+        major, minor, patch = version
         for name in (f"KAMAILIO_{major}", f"KAMAILIO_{major}_{minor}", f"KAMAILIO_{major}_{minor}_{patch}"):
             self.defines[name] = None
-        self.defines["KAMAILIO_VERSION"] = str(major * 1_000_000 + minor * 1_000 + patch)
-        self.defines["OS_NAME"] = "Linux"
+        if version >= FIRST_WITH_VALUES:
+            self.defines["KAMAILIO_VERSION"] = str(major * 1_000_000 + minor * 1_000 + patch)
+            self.defines["OS_NAME"] = "Linux"
         self.defines.update(defines)
 
     def report(
@@ -112,6 +122,8 @@ class Preprocessor:
         if matched[:3] == "//!" or word in _MODES:
             self.mode = _MODES[word]
             return pos, False
+        if self._version < FIRST.get(word, ()):
+            return self._comment(word, text, start, pos, place), self.skipping
         if word in ("ifdef", "ifndef"):
             return self._if_defined(word, text, start, pos, place)
         if word == "ifexp":
@@ -188,23 +200,35 @@ class Preprocessor:
         line_end = text.find("\n", pos)
         line_end = len(text) if line_end < 0 else line_end
         found = _ID.search(text, pos, line_end)
-        if found is not None and found[0] not in self.defines and not word.startswith("try"):
+        if found is None:
+            return line_end
+        name = found[0]
+        if name in self.defines:
+            del self.defines[name]
+        elif not word.startswith("try"):
             self.report(
                 codes.NOT_DEFINED,
-                f"`{found[0]}` is not defined",
+                f"`{name}` is not defined",
                 place(found.start(), found.end()),
                 help=f"use `#!try{word}` where it may be missing",
-                notes=("Kamailio 6.2 refuses to start; earlier versions read the line as a comment",),
+                notes=REFUSED,
             )
-            return line_end
-        self.report(
-            codes.NEWER_DIRECTIVE,
-            f"`#!{word}` works from Kamailio 6.2 on",
-            place(start, pos),
-            notes=("earlier versions read the line as a comment",),
-        )
-        if found is not None:
-            self.defines.pop(found[0], None)
+        return line_end
+
+    def _comment(self, word: str, text: str, start: int, pos: int, place: Place) -> int:
+        """A directive that this version does not know: the line is a comment."""
+        line_end = text.find("\n", pos)
+        line_end = len(text) if line_end < 0 else line_end
+        if not self.skipping:
+            major, minor = FIRST[word]
+            self.report(
+                codes.NEWER_DIRECTIVE,
+                f"`#!{word}` works from Kamailio {major}.{minor} on",
+                place(start, start + len(word) + 2),
+                notes=("earlier versions read the line as a comment",),
+            )
+            if "undef" in word and (found := _ID.search(text, pos, line_end)):
+                self._not_undone[found[0]] = self.diagnostics[-1]
         return line_end
 
     def _environment(self, word: str, text: str, start: int, pos: int, place: Place) -> int:
@@ -248,6 +272,19 @@ class Preprocessor:
 
     def _already_defined(self, name: str, at: Span) -> None:
         first = self._defined_at.get(name)
+        undone = self._not_undone.pop(name, None)
+        if undone is not None and undone in self.diagnostics:
+            self.diagnostics.remove(undone)
+            related = (Related("this is a comment to earlier versions", undone.span),)
+            self.report(
+                codes.ALREADY_DEFINED,
+                f"`{name}` is already defined: {undone.message}",
+                at,
+                help="use `#!redef` to replace the value",
+                notes=REFUSED,
+                related=related,
+            )
+            return
         self.report(
             codes.ALREADY_DEFINED,
             f"`{name}` is already defined",
@@ -413,13 +450,13 @@ class Preprocessor:
         """A `#!endif` too many is no fault where a misspelt `#!ifdef` stands before it: that one is."""
         for number, item in enumerate(self.diagnostics):
             if (
-                item.code is codes.IGNORED_DIRECTIVE
-                and "`#!if" in item.help
+                ((item.code is codes.IGNORED_DIRECTIVE and "`#!if" in item.help) or _is_newer_condition(item))
                 and item.span.file is end.file
                 and item.span.start < end.start
             ):
                 related = (Related("the condition ends here", end),)
-                self.diagnostics[number] = replace(item, code=codes.UNBALANCED_CONDITION, related=related)
+                notes = (*item.notes, *REFUSED)
+                self.diagnostics[number] = replace(item, code=codes.UNBALANCED_CONDITION, notes=notes, related=related)
                 return True
         return False
 
@@ -563,6 +600,10 @@ class Preprocessor:
             related=(Related("included here", first),) if first else (),
         )
         return None
+
+
+def _is_newer_condition(item: Diagnostic) -> bool:
+    return item.code is codes.NEWER_DIRECTIVE and "`#!if" in item.message
 
 
 def _value_end(text: str, end: int) -> int:

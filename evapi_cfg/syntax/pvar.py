@@ -65,6 +65,7 @@ class _Step(NamedTuple):
 
     start: int
     end: int
+    name: _Range
     cls: str
     op: str
     args: _Range | None
@@ -94,6 +95,7 @@ def _pvar(text: Text, shape: _Shape) -> PVar:
         tuple(
             Transformation(
                 text.at(step.start, step.end),
+                text.at(step.name.start, step.name.end),
                 step.cls,
                 step.op,
                 None if step.args is None else text.part(step.args.start, step.args.end),
@@ -132,18 +134,19 @@ def _full(children: list[object]) -> _Shape:
 
 def _transformation(children: list[object]) -> _Step:
     head, *comma, closing = _tokens(children)
-    cls, _, op = head.text[1:].partition(".")
     args = _Range(comma[0].end, closing.start) if comma else None
-    return _Step(head.start, closing.end, cls, op.strip(BLANK), args)
+    return _step(head.start, closing.end, head.text, args)
 
 
 def _cut_at_brace(children: list[object]) -> _Step:
     (token,) = _tokens(children)
     head = token.text.partition(",")[0]
+    return _step(token.start, token.end, head, _Range(token.start + len(head) + 1, token.end - 1))
+
+
+def _step(start: int, end: int, head: str, args: _Range | None) -> _Step:
     cls, _, op = head[1:].partition(".")
-    return _Step(
-        token.start, token.end, cls, op.strip(BLANK), _Range(token.start + len(head) + 1, token.end - 1)
-    )  # fmt: skip
+    return _Step(start, end, _Range(start + 1, start + len(head.rstrip(BLANK))), cls, op.strip(BLANK), args)
 
 
 def _format(children: list[object]) -> _Shapes:

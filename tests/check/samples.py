@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from evapi_cfg.check.targets import DEFAULT
+
 FOLDER = Path(__file__).parent
 
 # In scripts, too: `# error:` in Python, `-- error:` in Lua.
@@ -38,6 +40,7 @@ class Sample:
     verdict: str  # what Kamailio 6.1 does: accepts, refuses, fails
     verdict_5_6: str
     scripts: dict[str, str]  # further files, by name
+    target: str  # the version that it is checked for
 
 
 def samples() -> list[Sample]:
@@ -54,7 +57,7 @@ def _sample(file: str, chunk: str) -> Sample:
     title = lines[0].removeprefix("# ")
     keys: dict[str, str] = {}
     for line in lines[1:]:
-        key = re.match(r"# (load|mode|kamailio|5\.6): (.*)$", line)
+        key = re.match(r"# (load|mode|kamailio|5\.6|target): (.*)$", line)
         if key is None:
             break
         keys[key[1]] = key[2].strip()
@@ -66,9 +69,8 @@ def _sample(file: str, chunk: str) -> Sample:
     for name, script in scripts.items():
         expected += _expectations(name, script.split("\n"))
     verdict = keys["kamailio"]
-    return Sample(
-        f"{file}: {title}", "\n".join(text) + "\n", tuple(expected), verdict, keys.get("5.6", verdict), scripts
-    )
+    verdict_5_6, target = keys.get("5.6", verdict), keys.get("target", DEFAULT)
+    return Sample(f"{file}: {title}", "\n".join(text) + "\n", tuple(expected), verdict, verdict_5_6, scripts, target)
 
 
 def _expectations(file: str, lines: list[str]) -> Iterator[Expectation]:

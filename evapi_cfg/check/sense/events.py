@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from evapi_cfg.check.context import Context
 from evapi_cfg.check.sense.arguments import literal, modparams, one_variable, parts, sent
+from evapi_cfg.check.targets import numbers
 from evapi_cfg.check.verdicts import FAILS_AT_RUN, SILENT
 from evapi_cfg.diagnostics import codes
 from evapi_cfg.diagnostics.model import Diagnostic, Related
@@ -30,6 +31,7 @@ from evapi_cfg.syntax.ast import (
 from evapi_cfg.syntax.walk import walk
 
 _LARGEST = 32767  # bytes of a frame with its length and comma, evapi_dispatch.c: CLIENT_BUFFER_SIZE
+_POLLS = (5, 7)  # the version from which on workers look for messages in intervals
 _POLLING = 10_000  # microseconds of wait_idle from which on an application notices
 _REPLIES = frozenset(("t_reply", "sl_send_reply", "send_reply", "sl_reply", "send_reply_mode", "t_send_reply"))
 _HARMLESS = frozenset(("xlog", "xdbg", "xinfo", "xnotice", "xwarn", "xerr", "xlogl", "xlogm", "log", "dbg", "info"))
@@ -88,8 +90,9 @@ def _parameters(context: Context) -> Iterator[Diagnostic]:
                     "write 1, or 0 to run them where they are read, unless their order does not matter",
                     (SILENT,),
                 )
+    polls = workers > 0 and numbers(context.catalog.version) >= _POLLS
     for item in modparams(context, "evapi", "wait_idle"):
-        if isinstance(item.value, Number) and item.value.value > _POLLING and workers > 0:
+        if polls and isinstance(item.value, Number) and item.value.value > _POLLING:
             yield Diagnostic(
                 codes.POLLING_WAIT_IDLE,
                 f"a message waits up to {item.value.value / 1000:g} ms before a worker looks for it",

@@ -107,7 +107,7 @@ def _check_memory_manager(value: int | str) -> str | None:
 
 MODULE = ModuleSpec(
     NAME,
-    functions=(Function("http_async_query", http_async_query, (Arg.TEXT, Arg.TEXT), Routes.ANY, at=True),),
+    functions=(Function("http_async_query", http_async_query, (Arg.TEXT, Arg.ROUTE), Routes.ANY, at=True),),
     params=(
         Param("workers", int, 1, check=_check_workers),
         Param("connection_timeout", int, 500),

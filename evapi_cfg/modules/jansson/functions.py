@@ -15,7 +15,7 @@ from evapi_cfg.modules.json_reading import Documents, before_nul, may_be_deeper
 from evapi_cfg.modules.json_type import Json
 from evapi_cfg.modules.pv.functions import set_variable
 from evapi_cfg.modules.resolve import NOWHERE
-from evapi_cfg.modules.spec import Arg, FixupError, Function, KemiFunction, NameRefused, Variable
+from evapi_cfg.modules.spec import Arg, Function, KemiFunction, NameRefused, Variable
 from evapi_cfg.source import show
 from evapi_cfg.syntax.ast import Text
 from evapi_cfg.values import LONG_MAX, LONG_MIN, EvaluationError
@@ -53,8 +53,11 @@ def _get(run: Run, path: Path, text: str, target: Variable, name: str = "jansson
         if found is MISSING:
             return -1
         found = to_value(found)  # type: ignore[arg-type]
+    put = target.set
+    if put is None:
+        return _refuse(run, f"{name}: the variable cannot be assigned: Kamailio's process would crash here")
     try:
-        target.set(run, found)  # type: ignore[misc]
+        put(run, found)
     except EvaluationError as error:
         _refuse(run, f"{name}: {error}")
     return 1
@@ -80,8 +83,7 @@ def _array_size(run: Run, path: Path, text: str, target: Variable) -> int:
         return no_json(run, "jansson_array_size", text, error)
     if not isinstance(found, list):
         return _refuse(run, "jansson_array_size: there is no array at the path")
-    set_variable(run, target, len(found))
-    return 1
+    return set_variable(run, target, len(found))
 
 
 # ---- changing -------------------------------------------------------------------------------------------------------
@@ -190,16 +192,9 @@ def _append(run: Run, mode: str, path: str, written: str, target: Variable) -> i
 # ---- declarations ---------------------------------------------------------------------------------------------------
 
 
-def check_target(arguments: tuple[object | None, ...]) -> tuple[object | None, ...]:
-    target = arguments[-1]
-    if isinstance(target, Variable) and target.set is None:
-        raise FixupError(len(arguments) - 1, "the variable cannot be assigned")
-    return arguments
-
-
 def _with_path(find: Callable[[str], Finder]) -> Callable[[tuple[object | None, ...]], tuple[object | None, ...]]:
     def fixup(arguments: tuple[object | None, ...]) -> tuple[object | None, ...]:
-        path, *rest = check_target(arguments)
+        path, *rest = arguments
         return (find(path) if isinstance(path, str) else None, *rest)
 
     return fixup
@@ -217,14 +212,15 @@ def _kemi_get(run: Run, path: str, text: str, name: str) -> int:
 
 
 _GET: Final = (Arg.TEXT, Arg.TEXT, Arg.PVAR)
+_PV_GET: Final = (Arg.TEXT, Arg.PVAR, Arg.PVAR)
 _SET: Final = (Arg.TEXT, Arg.TEXT, Arg.TEXT, Arg.PVAR)
 
 FUNCTIONS: Final = (
-    Function("jansson_get", _get, _GET, fixup=_with_path(finder)),
-    Function("jansson_get_field", _get_field, _GET, fixup=_with_path(field_finder)),
-    Function("jansson_pv_get", _pv_get, (Arg.TEXT, Arg.PVAR, Arg.PVAR), fixup=_with_path(finder)),
-    Function("jansson_array_size", _array_size, _GET, fixup=_with_path(finder)),
-    Function("jansson_set", _set, _SET, fixup=check_target),
-    Function("jansson_append", _append, _SET, fixup=check_target),
+    Function("jansson_get", _get, _GET, fixup=_with_path(finder), outputs=(2,), guard="never"),
+    Function("jansson_get_field", _get_field, _GET, fixup=_with_path(field_finder), outputs=(2,), guard="never"),
+    Function("jansson_pv_get", _pv_get, _PV_GET, fixup=_with_path(finder), outputs=(2,), guard="never"),
+    Function("jansson_array_size", _array_size, _GET, fixup=_with_path(finder), outputs=(2,), guard="never"),
+    Function("jansson_set", _set, _SET, outputs=(3,), guard="never"),
+    Function("jansson_append", _append, _SET, outputs=(3,), guard="never"),
 )
 KEMI: Final = (KemiFunction("get", _kemi_get, (str, str, str)),)

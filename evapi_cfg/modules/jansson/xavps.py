@@ -6,7 +6,7 @@ from typing import Final
 
 from evapi_cfg.modules.context import Level, Run
 from evapi_cfg.modules.jansson.documents import loose, to_text
-from evapi_cfg.modules.jansson.functions import check_target, documents, no_json
+from evapi_cfg.modules.jansson.functions import documents, no_json
 from evapi_cfg.modules.json_type import Json
 from evapi_cfg.modules.pv.functions import set_variable
 from evapi_cfg.modules.pv.xavp import Xavp, first, roots
@@ -58,5 +58,5 @@ def _encode(run: Run, name: str, target: Variable) -> int:
 
 FUNCTIONS: Final = (
     Function("jansson_xdecode", _decode, (Arg.TEXT, Arg.TEXT)),
-    Function("jansson_xencode", _encode, (Arg.TEXT, Arg.PVAR), fixup=check_target),
+    Function("jansson_xencode", _encode, (Arg.TEXT, Arg.PVAR), outputs=(1,), guard="never"),
 )

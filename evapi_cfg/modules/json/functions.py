@@ -55,6 +55,6 @@ def _check_target(arguments: tuple[object | None, ...]) -> tuple[object | None, 
 _GET: Final = (Arg.TEXT, Arg.TEXT, Arg.PVAR)
 
 FUNCTIONS: Final = (
-    Function("json_get_field", _get_field, _GET, fixup=_check_target),
-    Function("json_get_string", _get_string, _GET, fixup=_check_target),
+    Function("json_get_field", _get_field, _GET, fixup=_check_target, outputs=(2,)),
+    Function("json_get_string", _get_string, _GET, fixup=_check_target, outputs=(2,)),
 )

@@ -118,7 +118,7 @@ FUNCTIONS: Final = (
     Function("pv_isset", _isset, _ONE),
     Function("pv_unset", _unset, _ONE),
     Function("typeof", _typeof, (Arg.PVAR, Arg.STRING)),
-    Function("pv_evalx", _evalx, (Arg.PVAR, Arg.CONST_TEXT), fixup=_check_target),
+    Function("pv_evalx", _evalx, (Arg.PVAR, Arg.CONST_TEXT), fixup=_check_target, outputs=(0,)),
     Function("pv_xavp_print", _print_xavp),
     Function("pv_xavi_print", _print_xavi),
     Function("pv_xavu_print", _print_xavu),

@@ -224,14 +224,17 @@ def _append_body_part_hex(run: Run, digits: str, type: str, disposition: str = "
 
 
 _ROUTES: Final = Routes.REQUEST | Routes.FAILURE | Routes.BRANCH
+_ANYWHERE: Final = _ROUTES | Routes.ONREPLY
 _TEXT: Final = (Arg.TEXT,)
 _TEXTS: Final = (Arg.TEXT, Arg.TEXT)
 _THREE: Final = (Arg.CONST_TEXT, Arg.CONST_TEXT, Arg.CONST_TEXT)
 _TARGET: Final = (Arg.CONST_TEXT, Arg.PVAR)
 
 FUNCTIONS: Final = (
-    Function("get_body_part", _get_body_part, _TARGET, _ROUTES | Routes.ONREPLY, fixup=_check_target),
-    Function("get_body_part_raw", _get_body_part_raw, _TARGET, _ROUTES | Routes.ONREPLY, fixup=_check_target),
+    Function("get_body_part", _get_body_part, _TARGET, _ANYWHERE, fixup=_check_target, outputs=(1,)),
+    Function(
+        "get_body_part_raw", _get_body_part_raw, _TARGET, _ROUTES | Routes.ONREPLY, fixup=_check_target, outputs=(1,)
+    ),
     Function("remove_body_part", _remove_body_part, _TEXT, _ROUTES),
     Function("filter_body", _filter_body, (Arg.STRING,)),
     Function("set_body_multipart", _set_body_multipart, (), _ROUTES),

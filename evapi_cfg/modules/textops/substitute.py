@@ -127,7 +127,7 @@ FUNCTIONS: Final = (
     Function("subst_hf", _subst_hf, (Arg.LITERAL, Arg.SUBSTITUTION, Arg.LITERAL), fixup=header_name_at(0)),
     Function("subst_uri", _subst_uri, _SUBSTITUTION, _URI),
     Function("subst_user", _subst_user, _SUBSTITUTION, _URI),
-    Function("subst_v", _subst_v, (Arg.TEXT, Arg.TEXT, Arg.PVAR)),
+    Function("subst_v", _subst_v, (Arg.TEXT, Arg.TEXT, Arg.PVAR), outputs=(2,)),
 )
 
 _assigns: Final = assigns(FUNCTIONS, 2, "textops")

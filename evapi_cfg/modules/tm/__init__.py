@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from evapi_cfg.modules.context import Run, World
+from evapi_cfg.modules.ranges import within
 from evapi_cfg.modules.spec import EventRoute, ModuleSpec, Param
 from evapi_cfg.modules.tm import forward, functions, kemi, rpc
 from evapi_cfg.modules.tm.core import LOCAL_RESPONSE, Tm, tm_of
@@ -37,9 +38,9 @@ _OF_FORWARDING: Final = (
         for name, default in (
             ("aggregate_challenges", 1), ("blst_503", 0), ("blst_503_def_timeout", 0), ("blst_503_max_timeout", 3600),
             ("blst_503_min_timeout", 0), ("blst_methods_add", 1), ("blst_methods_lookup", -9),
-            ("callid_cseq_matching", 0), ("cancel_b_method", 1), ("delayed_reply", 1), ("disable_6xx_block", 0),
+            ("callid_cseq_matching", 0), ("delayed_reply", 1), ("disable_6xx_block", 0),
             ("dns_reuse_rcv_socket", 0), ("e2e_cancel_hop_by_hop", 1), ("e2e_cancel_reason", 1), ("enable_uac_fr", 0),
-            ("evlreq_mode", 0), ("exec_time_check", 5000), ("failure_exec_mode", 0), ("failure_reply_mode", 3),
+            ("exec_time_check", 5000), ("failure_exec_mode", 0), ("failure_reply_mode", 3),
             ("faked_reply_prio", 0), ("headers_mode", 0), ("local_ack_branch_mode", 0), ("local_ack_mode", 0),
             ("local_cancel_reason", 1), ("pass_provisional_replies", 0), ("relay_100", 0), ("remap_503_500", 1),
             ("reparse_invite", 1), ("reparse_on_dns_failover", 1), ("reply_matching", 1), ("reply_relay_mode", 1),
@@ -62,8 +63,10 @@ MODULE = ModuleSpec(
         Param("fr_timer", int, 30000),
         Param("fr_inv_timer", int, 120000),
         Param("wt_timer", int, 5000),
-        Param("retr_timer1", int, 500),
-        Param("retr_timer2", int, 4000),
+        Param("retr_timer1", int, 500, check=within(0, 65534)),
+        Param("retr_timer2", int, 4000, check=within(0, 65534)),
+        Param("cancel_b_method", int, 1, check=within(0, 2)),
+        Param("evlreq_mode", int, 0, check=within(0, 3)),
         Param("max_inv_lifetime", int, 180000),
         Param("max_noninv_lifetime", int, 32000),
         Param("auto_inv_100", int, 1),
