@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from evapi_cfg import ConfigError, load_file
+from evapi_cfg.check.report import check_file
+from evapi_cfg.check.targets import TARGETS
 from evapi_cfg.diagnostics import codes
 from evapi_cfg.diagnostics.model import Code
 from tests.check.pages import Example, Page, pages
@@ -26,6 +28,8 @@ def fired(example: Example, folder: Path, monkeypatch: pytest.MonkeyPatch) -> li
     for name, value in example.environ.items():
         monkeypatch.setenv(name, value)
     name = next(iter(example.files))
+    if example.target:
+        return [found.code for found in check_file(name, version=TARGETS[example.target]).diagnostics]
     try:
         report = load_file(name).report
     except ConfigError as error:

@@ -26,6 +26,7 @@ class Example:
 
     files: dict[str, str]
     environ: dict[str, str]
+    target: str = ""  # the version that it is checked for; "" the usual one
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,13 @@ class Page:
     def example(self, heading: str) -> Example:
         files: dict[str, str] = {}
         environ: dict[str, str] = {}
+        target = ""
         for fence in _FENCE.finditer(self.sections[heading]):
             assert fence["kind"] == "kamailio", f"{self.name}: a block of {fence['kind'] or 'no language'}"
             words = dict(word.partition("=")[::2] for word in fence["words"].split())
             name = words.pop("file", "kamailio.cfg")
             assert name not in files, f"{self.name}: two blocks of {name}"
+            target = words.pop("target", target)
             if "env" in words:
                 variable, _, value = words.pop("env").partition("=")
                 environ[variable] = value
@@ -49,7 +52,7 @@ class Page:
             files[name] = text if name != "kamailio.cfg" or "plain" in words else _whole(text, words.pop("load", ""))
             assert not words.keys() - {"plain"}, f"{self.name}: unknown words in the info string: {words}"
         assert "kamailio.cfg" in files, f"{self.name}: no block for the configuration itself under {heading}"
-        return Example({"kamailio.cfg": files["kamailio.cfg"], **files}, environ)
+        return Example({"kamailio.cfg": files["kamailio.cfg"], **files}, environ, target)
 
     @property
     def verdicts(self) -> dict[str, str]:
