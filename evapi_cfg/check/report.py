@@ -56,6 +56,6 @@ def _report(parsed: Parsed, version: str) -> Report:
         # What is missing may stand in the comment.
         found = [item for item in found if item.code not in (codes.UNDEFINED_ROUTE, codes.MISSING_ROUTE)]
     # What the parser could not read is no second fault because the checker does not know it either.
-    unread = {(item.span.file, item.span.start) for item in said if item.severity is Severity.ERROR}
+    unread = {(item.span.file, item.span.start) for item in said}
     rest = [item for item in found if (item.span.file, item.span.start) not in unread]
     return Report(tuple(in_order([*said, *rest], parsed.config)), parsed.config, parsed.config.files)

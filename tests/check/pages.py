@@ -70,7 +70,7 @@ def pages() -> list[Page]:
 
 
 def _page(path: Path) -> Page:
-    title, _, rest = path.read_text("utf-8").partition("\n")
+    title, _, rest = path.read_bytes().decode("utf-8").partition("\n")
     parts = re.split(r"^## (.*)\n", rest, flags=re.MULTILINE)
     return Page(path.stem, title, dict(zip(["", *parts[1::2]], parts[::2], strict=True)))
 
