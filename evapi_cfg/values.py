@@ -15,6 +15,8 @@ Value: TypeAlias = "int | str | None"
 
 LONG_MAX = 2**63 - 1
 LONG_MIN = -(2**63)
+INT_MAX = 2**31 - 1
+INT_MIN = -(2**31)
 NULL_TEXT = "<null>"  # how $null prints inside a string
 
 
@@ -28,6 +30,21 @@ def wrap(number: int) -> int:
     if LONG_MIN <= number <= LONG_MAX:
         return number
     return (number + 2**63) % 2**64 - 2**63
+
+
+def int32(number: int) -> int:
+    """A number as a C int: what does not fit is cut off."""
+    return number if INT_MIN <= number <= INT_MAX else (number + 2**31) % 2**32 - 2**31
+
+
+def leading_number(text: str, least: int = INT_MIN, most: int = INT_MAX) -> int:
+    """The number that a text begins with, 0 without any; one that does not fit is the least or the most (core/ut.h:
+    str2snval, whose result counts where it fails)."""
+    sign = text[:1] if text[:1] in ("+", "-") else ""
+    rest = text[len(sign) :]
+    digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
+    number = int(digits[:25] or 0)
+    return max(-number, least) if sign == "-" else min(number, most)
 
 
 def parse_int(text: str) -> int | None:

@@ -120,6 +120,10 @@ LOOPS = {
     "calls": "while true do KSR.pv.sets('$var(x)', 'y') end",
     "caught": "pcall(function() while true do end end) while true do end",
     "coroutine": "coroutine.wrap(function() while true do end end)()",
+    "caught again": "while true do pcall(function() while true do end end) end",
+    "handled": "xpcall(function() while true do end end, function() while true do end end)",
+    "resumed again": "while true do coroutine.resume(coroutine.create(function() while true do end end)) end",
+    "without the hook": "debug.sethook() while true do end",
     "created": "coroutine.resume(coroutine.create(function() while true do end end)) error('and on')",
 }
 
@@ -141,3 +145,26 @@ end
     (complaint,) = bench.complaints("app_lua")
     assert "and on" in complaint.message or "ran for more than 5 seconds and was stopped" in complaint.message
     assert client.connected
+
+
+def test_what_catches_errors_gives_what_luas_own_does(tmp_path: Path) -> None:
+    script = """function on_event(event)
+  local function two() return 1, 2 end
+  local function fails() error("no") end
+  local ok, one, other = pcall(two)
+  KSR.info(tostring(ok) .. one .. other)
+  ok, one, other = xpcall(two, debug.traceback)
+  KSR.info(tostring(ok) .. one .. other)
+  ok, one = pcall(error, { a = "table" })
+  KSR.info(tostring(ok) .. one.a)
+  ok, one = xpcall(fails, function(e) return "handled: " .. e end)
+  KSR.info(tostring(ok) .. one)
+  ok, one = coroutine.resume(coroutine.create(fails))
+  KSR.info(tostring(ok) .. one)
+end
+"""
+    bench = lua(tmp_path, script)
+    bench.app.connect()
+    assert bench.said() == [
+        "true12", "true12", "falsetable", "falsehandled: script.lua:3: no", "falsescript.lua:3: no",
+    ]  # fmt: skip

@@ -126,6 +126,13 @@ def test_each_app_has_its_own_ksr(tmp_path: Path) -> None:
         ("def mod_init():\n    return 1 / 0\n", 2, "ZeroDivisionError"),
         ("def mod_init():\n    return object()\n", 1, "of type object, has no method child_init(rank)"),
         (CLASS.replace("return 0", "return None"), 9, "child_init() gives None"),
+        (CLASS.replace("return 0", "return Script"), 9, "child_init() gives a value of type type"),
+        (
+            CLASS + "    def __getattr__(self, name):\n        raise KeyError(name)\n",
+            13,
+            "KeyError: 'ksr_request_route'",
+        ),
+        ("def __getattr__(name):\n    raise KeyError(name)\n", 2, "KeyError: 'mod_init'"),
         (CLASS.replace("return 0", "return -1"), 9, "below 0 it refuses to start"),
         (CLASS.replace("return 0", "return self.x"), 10, "no attribute 'x'"),
     ],
@@ -279,3 +286,63 @@ def test_any_time_may_be_given(tmp_path: Path) -> None:
     bench = python(tmp_path, body, callback_timeout=0)
     bench.app.connect()
     assert not bench.complaints("app_python3")
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (
+            "    @property\n    def on_event(self):\n        raise KeyError('p')\n",
+            "has failed, the server goes on: KeyError",
+        ),
+        ("    def on_event(self, msg, event):\n        yield 1\n", "on_event has a `yield`: nobody goes on with it"),
+        ("    def on_event(self, msg, event):\n        msg.rewrite_ruri(b'sip:a')\n", "TypeError"),
+    ],
+)
+def test_what_is_odd_is_the_scripts(tmp_path: Path, body: str, message: str) -> None:
+    bench = python(tmp_path, body)
+    client = bench.app.connect()
+    (complaint,) = bench.complaints("app_python3")
+    assert complaint.level == Level.ERROR and message in complaint.message
+    assert client.connected and not bench.complaints("core")
+
+
+def test_a_text_of_a_class_of_the_scripts_own_is_a_text(tmp_path: Path) -> None:
+    body = """    def on_event(self, msg, event):
+        import enum
+        class State(str, enum.Enum):
+            IDLE = "idle"
+        KSR.pv.sets("$var(x)", State.IDLE)
+        KSR.htable.sht_sets("t", State.IDLE, State.IDLE)
+        KSR.info(repr((KSR.pv.get("$var(x)"), KSR.htable.sht_get("t", "idle"))))
+"""
+    cfg = IN_PYTHON + 'loadmodule "htable.so"\nmodparam("htable", "htable", "t=>size=4")\n'
+    bench = python(tmp_path, body, cfg)
+    bench.app.connect()
+    assert bench.said() == ["('idle', 'idle')"]
+
+
+def test_what_shows_an_error_is_stopped_as_well(tmp_path: Path) -> None:
+    body = """    def on_event(self, msg, event):
+        class Shown(Exception):
+            def __str__(self):
+                while True:
+                    pass
+        raise Shown
+"""
+    bench = python(tmp_path, body, callback_timeout=0.2)
+    client = bench.app.connect()
+    (complaint,) = bench.complaints("app_python3")
+    assert "Shown" in complaint.message and client.connected
+
+
+def test_a_script_that_does_not_end_when_it_is_loaded_again_is_stopped(tmp_path: Path) -> None:
+    bench = python(tmp_path, "    def on_event(self, msg, event):\n        KSR.info('old')\n", callback_timeout=0.2)
+    bench.path.write_text("import KSR\nwhile True:\n    pass\n")
+    script = bench.app.program.world.scripts["app_python3"]
+    script.run_again()
+    (complaint,) = bench.complaints("app_python3")
+    assert "not loaded again: it ran for more than 0.2 seconds and was stopped" in complaint.message
+    assert complaint.line in (2, 3)
+    bench.app.connect()
+    assert bench.said() == ["old"]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from evapi_cfg import check_text
 from evapi_cfg.modules.context import Level
 from evapi_cfg.modules.core_hash import core_hash
 from evapi_cfg.modules.core_uri import Part, rewrite, rewritten
-from evapi_cfg.modules.spec import FixupError
+from evapi_cfg.modules.spec import FixupError, NameRefused
 from evapi_cfg.sip.uri import parse_uri
 from tests.module_world import Bench
 
@@ -145,3 +146,18 @@ def test_instances_of_settings() -> None:
 )  # fmt: skip
 def test_core_hash(one: str, other: str | None, size: int, result: int) -> None:
     assert core_hash(one, other, size) == result
+
+
+def test_a_flag_of_very_many_digits_is_refused() -> None:
+    report = check_text("#!KAMAILIO\nrequest_route { setflag(" + "9" * 5000 + '); setflag("' + "9" * 5000 + '"); }\n')
+    assert report.errors >= 1
+
+
+def test_variables_very_deep_inside_each_other_are_refused_at_run_time() -> None:
+    bench = Bench()
+    for text in ("$avp(" * 17 + "x" + ")" * 17, "$sht(a=>" * 5000 + ")" * 5000):
+        for read in (bench.names.runtime_text, bench.names.runtime_variable):
+            with pytest.raises(NameRefused, match="more than 16 variables inside each other"):
+                read(text)
+    assert bench.names.runtime_text("((((((((((((((((((((" + "$var(a)" * 30) is not None
+    assert bench.names.runtime_variable("$avp(" * 16 + "x" + ")" * 16) is not None

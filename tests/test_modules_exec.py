@@ -183,3 +183,22 @@ def test_lines_beyond_the_names_go_to_numbers() -> None:
     app, records = requested('exec_avp("x", "$avp(a)"); xlog("$avp(a) $avp(i:1) $avp(i:2) $avp(i:3)");', outside)
     outside.end(app, "one\r\n\n \ntwo\t\n" + "x" * 1024)
     assert script(records) == [f"one <null> two {'x' * 1023}"]
+
+
+def test_very_many_lines_hold_nobody_up() -> None:
+    outside = HandOutside()
+    app, _ = loaded(
+        f'{MESSAGE} {{ if ($evapi(msg) == "x") {{ exec_avp("x"); }} evapi_relay("$evapi(msg)"); }}\n'
+        "request_route { exit; }\n",
+        outside,
+        workers=2,
+    )
+    one, other = app.connect(), app.connect()
+    one.send_message("x")
+    outside.commands[0][1](Finished(0, "line\n" * 10_000))
+    other.send_message("between")
+    app.deliver()
+    assert other.receive() == b"7:between,"
+    for _ in range(5):
+        app.advance()
+    assert other.receive() == b"1:x,"

@@ -484,3 +484,22 @@ def test_kemi() -> None:
     other = bench.new_run()
     bench.call("sht_lock", "t=>x", run=other)
     assert ksr("sht_lock", "t", "x") == -1
+
+
+def test_a_time_that_no_calendar_has() -> None:
+    bench = Bench(("htable", "htable", "t=>size=4;autoexpire=10"))
+    bench.call("sht_setxs", "t", "k", "v", 5)
+    bench.set("$shtex(t=>k)", 2**62)
+    item = rpc(bench, "get", "t", "k")
+    assert isinstance(item, dict) and item["item"]["expire"] == str(2**62 + int(bench.clock.now()))
+
+
+def test_functions_take_numbers_of_32_bit() -> None:
+    bench = Bench(("htable", "htable", "t=>size=4;autoexpire=10"))
+    bench.call("sht_setxi", "t", "k", 2**32 + 7, 2**32 + 5)
+    assert (bench.get("$sht(t=>k)"), bench.get("$shtex(t=>k)")) == (7, 5)
+    bench.call("sht_iterator_start", "i", "t")
+    bench.call("sht_iterator_next", "i")
+    bench.call("sht_iterator_seti", "i", 2**32 + 8)
+    bench.call("sht_iterator_setex", "i", 2**32 + 6)
+    assert (bench.get("$sht(t=>k)"), bench.get("$shtex(t=>k)")) == (8, 6)

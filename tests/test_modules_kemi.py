@@ -14,12 +14,11 @@ import pytest
 from evapi_cfg.catalog import kemi
 from evapi_cfg.modules import by_name
 from evapi_cfg.modules.context import Client, Level, Run, new_run
-from evapi_cfg.modules.kemi_forms import int32, leading_number
 from evapi_cfg.modules.routes import Routes
 from evapi_cfg.modules.spec import KemiFunction, Long, ModuleSpec
 from evapi_cfg.sip.message import Message, Received, Socket
 from evapi_cfg.sip.uri import TCP, UDP
-from evapi_cfg.values import Value
+from evapi_cfg.values import Value, int32, leading_number
 from tests.module_world import HERE, Bench, NoHub
 
 DECLARING = [module for module in by_name.values() if module.kemi]

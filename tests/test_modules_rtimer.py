@@ -35,7 +35,7 @@ def test_timers(text: str, seconds: float, mode: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["interval=3", "name=a;interval=3s", "name=a;mode=-1", "name=a;interval=u3", "name=a;;"]
+    "text", ["interval=3", "name=a;interval=3s", "name=a;mode=-1", "name=a;mode=1025", "name=a;interval=u3", "name=a;;"]
 )
 def test_timers_that_are_refused(text: str) -> None:
     with pytest.raises(ValueError):

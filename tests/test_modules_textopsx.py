@@ -10,7 +10,7 @@ import pytest
 from evapi_cfg.modules.context import Level, Run
 from evapi_cfg.modules.routes import Routes
 from evapi_cfg.modules.spec import Arg, FixupError, Function, NameRefused
-from evapi_cfg.modules.textopsx import MODULE
+from evapi_cfg.modules.textopsx import MODULE, wildcard
 from evapi_cfg.modules.textopsx.values import Place, parse_place
 from evapi_cfg.modules.textopsx.wildcard import matches
 from evapi_cfg.sip.message import Message
@@ -176,6 +176,18 @@ def test_the_status_of_a_reply() -> None:
 )
 def test_wildcards(pattern: str, text: str, matched: bool) -> None:
     assert matches(pattern, text) == matched
+
+
+def test_brackets_without_an_end_are_looked_for_once() -> None:
+    asked: list[int] = []
+
+    class Counted(str):
+        def startswith(self, *arguments: object) -> bool:
+            asked.append(1)
+            return super().startswith(*arguments)  # type: ignore[arg-type]
+
+    assert not wildcard._compiled.__wrapped__(Counted("[" * 3000)).fullmatch("x")
+    assert len(asked) <= 3000
 
 
 def test_the_flag_of_fnmatch() -> None:

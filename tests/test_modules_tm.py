@@ -174,6 +174,7 @@ def test_an_invite_behind_its_cancel_is_not_suspended_for_long() -> None:
         ("t_newtran(); drop;", []),
         ('t_newtran(); t_reply("183", "Early"); t_release();', ["183 Early"]),
         ('t_newtran(); t_reply("200", "OK"); t_reply("500", "No");', ["200 OK"]),
+        ('t_newtran(); t_reply("2147483647", "x");', ["647 x"]),
         ('t_newtran(); t_reply("200", "OK"); t_suspend();', ["200 OK"]),
         ("t_suspend(); t_release();", []),
         ("t_suspend(); t_drop();", []),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import sys
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from evapi_cfg import regex
-from evapi_cfg.regex import ICASE, NEWLINE, RegexError
+from evapi_cfg.regex import ICASE, NEWLINE, RegexError, translate
 
 # ---- glibc -----------------------------------------------------------------------------------------------------------
 
@@ -204,3 +206,19 @@ def test_a_long_text_is_searched_without_looking_for_the_longest_match() -> None
 def test_translate() -> None:
     assert regex.translate("^a[0-9]{2}$") == r"\Aa[0-9]{2}\Z"
     assert regex.translate("(a|b)?c") == "(a|b)?c"
+
+
+def test_each_set_of_characters_is_worked_out_once() -> None:
+    written: list[str] = []
+    count = 0
+
+    def counted(frame: FrameType, event: str, _: object) -> None:
+        nonlocal count
+        count += event == "call" and frame.f_code.co_name == "_ranges"
+
+    sys.setprofile(counted)
+    try:
+        written.append(translate("ab" * 2000, ICASE))
+    finally:
+        sys.setprofile(None)
+    assert count <= 4 and written[0].count("[") == 4000

@@ -461,3 +461,18 @@ def test_digest_is_what_the_server_would_reckon() -> None:
 )
 def test_challenges_that_nothing_answers(challenge: str) -> None:
     assert answer_to([challenge], 2, "u", "p", "GET", "/") is None
+
+
+def test_as_many_commands_wait_as_may(in_loop: Runner) -> None:
+    told: list[Finished] = []
+
+    async def test() -> None:
+        runner = Commands(nothing)
+        for _ in range(commands.AT_ONCE + commands.WAITING):
+            runner.execute(Command("true"), told.append)
+        assert told == []
+        runner.execute(Command("true"), told.append)
+        await runner.close()
+
+    in_loop(test)
+    assert [(end.status, end.fault) for end in told] == [(None, "it is not run, for 8,192 others wait")]

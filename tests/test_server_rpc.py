@@ -16,7 +16,7 @@ import pytest
 from evapi_cfg import CannotListen, load_text, serve
 from evapi_cfg.runtime.app import App, Records
 from evapi_cfg.server import parse_rpc
-from evapi_cfg.server.rpc import REQUEST, RpcPath
+from evapi_cfg.server.rpc import AT_A_TIME, REQUEST, RpcPath
 from evapi_cfg.server.rpc_client import Unreachable, ask
 from tests.driven import Runner
 
@@ -325,3 +325,24 @@ def test_asking_either_type(in_loop: Runner, tmp_path: Path) -> None:
                 assert json.loads(text)["result"] == ["é"]
 
     in_loop(play)
+
+
+def test_very_many_requests_at_once_leave_others_their_turn(in_loop: Runner, tmp_path: Path) -> None:
+    async def test() -> None:
+        path = RpcPath(str(tmp_path / "s"), True)
+        async with served(path) as app:
+            reader, writer = await asyncio.open_unix_connection(path.path)
+            records = app.log
+            assert isinstance(records, Records)
+            writer.write(b"{}" * 5000)
+            answered = most = 0
+            while answered < 5000:
+                await asyncio.sleep(0)
+                now = len(records.lines)  # each of them is complained about
+                most, answered = max(most, now - answered), now
+            assert most <= 2 * AT_A_TIME
+            writer.write_eof()
+            assert (await reader.read()).count(b"jsonrpc") == 5000
+            writer.close()
+
+    in_loop(test)

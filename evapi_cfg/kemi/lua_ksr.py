@@ -12,26 +12,39 @@ from typing import Final, TypeAlias
 
 from evapi_cfg.kemi.place import Here
 from evapi_cfg.modules.context import Level
-from evapi_cfg.modules.core_kemi import int32
 from evapi_cfg.modules.spec import KemiFunction, Long
-from evapi_cfg.values import Value
+from evapi_cfg.values import Value, int32
 
 Given: TypeAlias = "Value | bool"
 _MOST: Final = 6  # arguments, core/kemi.h: SR_KEMI_PARAMS_MAX
 
 # Gives `put(table, name, function)`, which makes a function of Lua of one of Python; `watch(function, count)`, which
-# has one called every so many instructions, in coroutines as well; `missing(table, room, function)`, which tells what
+# has one called every so many instructions, in coroutines as well, and lets no pcall hold up what it
+# raises once `overdue` is true; `missing(table, room, function)`, which tells what
 # is asked for and not there; and `leave(table, mark, set_drop)`, for KSR.x.exit and drop. Scripts see no Python.
 PRELUDE: Final = """
 local as, sethook, create, resume = python.as_function, debug.sethook, coroutine.create, coroutine.resume
-local error, setmetatable = error, setmetatable
+local error, setmetatable, try, try_handled = error, setmetatable, pcall, xpcall
 python = nil
 local function put(t, name, f)
   t[name] = as(f)
 end
-local function watch(f, count)
-  f = as(f)
+local function watch(f, count, overdue)
+  f, overdue = as(f), as(overdue)
   sethook(f, "", count)
+  debug.sethook = function() end
+  local function go_on(ok, ...)
+    if not ok and overdue() then error((...), 0) end
+    return ok, ...
+  end
+  pcall = function(body, ...) return go_on(try(body, ...)) end
+  xpcall = function(body, handler, ...)
+    return go_on(try_handled(body, function(e)
+      if overdue() then return e end
+      return handler(e)
+    end, ...))
+  end
+  coroutine.resume = function(made, ...) return go_on(resume(made, ...)) end
   coroutine.create = function(body)
     local made = create(body)
     sethook(made, f, "", count)

@@ -111,7 +111,7 @@ class LuaScript:
         leave(ksr.x, EXIT, self._set_drop)
         globals_.KSRVERSION = _VERSION
         if self._seconds > 0:
-            watch(self._check_time, _CLOCK_EVERY)
+            watch(self._check_time, _CLOCK_EVERY, self._is_overdue)
         return runtime
 
     def _set_drop(self) -> None:
@@ -222,8 +222,11 @@ class LuaScript:
             self._deadline = self._world.clock.monotonic() + self._seconds
         function(*arguments)
 
+    def _is_overdue(self) -> bool:
+        return self._world.clock.monotonic() > self._deadline
+
     def _check_time(self, *_: object) -> None:
-        if self._world.clock.monotonic() > self._deadline:
+        if self._is_overdue():
             raise LuaTimeout
 
     def _call_modf(self, *arguments: object) -> int:

@@ -16,9 +16,8 @@ from typing import Final, TypeAlias
 from evapi_cfg.kemi.ksr import Modf, NoSuchFunction, Room, why_missing
 from evapi_cfg.kemi.place import Here
 from evapi_cfg.modules.context import Level
-from evapi_cfg.modules.core_kemi import int32
 from evapi_cfg.modules.spec import KemiFunction, Long
-from evapi_cfg.values import Value
+from evapi_cfg.values import Value, int32
 
 Given: TypeAlias = "Value | bool"
 VERSION: Final = 1003  # KSR.__version__
@@ -27,7 +26,10 @@ _MODF_MOST: Final = 3  # the name and two arguments
 
 
 def inner(text: str) -> str:
-    """A script's text with one character per byte of its UTF-8 form. Raises UnicodeEncodeError."""
+    """A script's text with one character per byte of its UTF-8 form. Raises UnicodeEncodeError, and TypeError where it
+    is no text."""
+    if text.__class__ is not str:
+        text = str.__str__(text)  # of a class of the script's own, such as an enum's: what is kept is the text alone
     return text if text.isascii() else text.encode().decode("latin-1")
 
 
@@ -83,7 +85,9 @@ def _bound(function: KemiFunction, title: str, here: Here) -> Callable[..., Give
             def made(text: object = _MISSING, /, *_: object) -> Given:
                 if not isinstance(text, str):
                     return wrong(0, "text", text)
-                value = call(here.run or here.outside(), text if text.isascii() else inner(text))
+                value = call(
+                    here.run or here.outside(), text if text.__class__ is str and text.isascii() else inner(text)
+                )
                 return outer(value) if value.__class__ is str else value
 
         case (first, second) if first is str and second is str:

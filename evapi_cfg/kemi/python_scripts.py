@@ -12,7 +12,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from types import CoroutineType, FrameType, ModuleType, TracebackType
+from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType, ModuleType, TracebackType
 from typing import Final
 
 from evapi_cfg.kemi import python_ksr
@@ -22,10 +22,11 @@ from evapi_cfg.kemi.python_message import MessageObject
 from evapi_cfg.kemi.script_error import ScriptError, read_script
 from evapi_cfg.kemi.watchdog import CALLER, CallbackTimeout, Watch
 from evapi_cfg.modules.context import Level, Route, Run, World
-from evapi_cfg.modules.core_kemi import int32
 from evapi_cfg.source import SourceFile, Span, show, store
+from evapi_cfg.values import int32
 
 SOURCE: Final = "app_python3"
+_NOT_BEGUN: Final = (CoroutineType, GeneratorType, AsyncGeneratorType)
 _RANK: Final = 1  # what child_init is told: the first process for SIP (core/sr_module.h: PROC_SIPINIT)
 _SHOWN: Final = 8  # places of a failed call that are shown, the innermost ones
 _PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -79,25 +80,27 @@ class PythonScript:
 
     def _new_handler(self, file: SourceFile) -> object:
         mod_init, child_init = self._names
-        begin = getattr(self._module, mod_init, None)
+        begin = self._loading(getattr, self._module, mod_init, None)
         if not callable(begin):
             raise ScriptError(f"the script has no function {mod_init}()", line_span(file, 1))
         handler = self._loading(begin)
         if handler is None:
             raise ScriptError(f"{mod_init}() gives None: it has to give the object that is called", _start(file, begin))
-        ready = getattr(handler, child_init, None)
+        ready = self._loading(getattr, handler, child_init, None)
         if not callable(ready):
             what = f"what {mod_init}() gives, of type {type(handler).__name__}, has no method {child_init}(rank)"
             raise ScriptError(what, _start(file, begin))
         outcome = self._loading(ready, _RANK)
         if not isinstance(outcome, int):
-            raise ScriptError(f"{child_init}() gives {outcome!r}: it has to give an int", _start(file, ready))
+            kind = "None" if outcome is None else f"a value of type {type(outcome).__name__}"
+            raise ScriptError(f"{child_init}() gives {kind}: it has to give an int", _start(file, ready))
         if outcome < 0:
             raise ScriptError(f"{child_init}() gives {outcome}: below 0 it refuses to start", _start(file, ready))
         return handler
 
     def _loading(self, function: Callable[..., object], *arguments: object) -> object:
-        """A step of loading, which the watchdog leaves alone: a script may take its time to connect somewhere."""
+        """A step of loading. The watchdog leaves the first loading alone: a script may take its time to connect
+        somewhere."""
         try:
             return function(*arguments)
         except KeyboardInterrupt:
@@ -106,7 +109,10 @@ class PythonScript:
             raise ScriptError(f"the script ends itself: {error!r}", self._places(error)[0]) from None
         except BaseException as error:
             at, more = self._places(error)
-            raise ScriptError("\n".join([_described(error), *more]), at) from None
+            what = described(error)
+            if isinstance(error, CallbackTimeout):
+                what = f"it ran for more than {self._watch.seconds:g} seconds and was stopped (--callback-timeout)"
+            raise ScriptError("\n".join([what, *more]), at) from None
 
     # ---- calling
 
@@ -116,24 +122,16 @@ class PythonScript:
         given = tuple(python_ksr.outer(argument) for argument in arguments)
 
         def run_method(run: Run) -> int:
-            method = getattr(self.handler, name, None)
-            if callable(method):
-                self.call_script(run, name, method, given)
-            elif required:
-                self._tell_missing(run, name)
+            self.call_script(run, name, given, required=required)
             return 1
 
         return run_method
 
     def has(self, name: str) -> bool:
-        return callable(getattr(self.handler, name, None))
+        return callable(self._loading(getattr, self.handler, name, None))
 
     def call(self, run: Run, name: str, *texts: str) -> int:
-        method = getattr(self.handler, python_ksr.outer(name), None)
-        if not callable(method):
-            self._tell_missing(run, name)
-            return -1
-        outcome = self.call_script(run, name, method, tuple(map(python_ksr.outer, texts)))
+        outcome = self.call_script(run, name, tuple(map(python_ksr.outer, texts)))
         return int32(int(outcome)) if isinstance(outcome, int) else -1
 
     def names(self) -> list[str]:
@@ -142,16 +140,20 @@ class PythonScript:
     def run_again(self, number: int | None = None) -> None:
         """As importlib.reload does; the object from before stays where that fails."""
         path = str(self._module.__file__)
+        self._watch.begin()
         try:
             self._run(path, read_script(path))
         except ScriptError as error:
             self._world.log(Level.ERROR, SOURCE, f"the script is not loaded again: {error.message}", error.at)
+        finally:
+            self._watch.end()
 
     def run_text(self, run: Run, what: str, text: str) -> int:
         raise NotImplementedError(what)
 
-    def call_script(self, run: Run, name: str, method: Callable[..., object], arguments: tuple[str, ...]) -> object:
-        """What the method gives; None, with a line in the log, where it fails. The watchdog knows this function."""
+    def call_script(self, run: Run, name: str, arguments: tuple[str, ...], *, required: bool = True) -> object:
+        """What a method gives; None, with a line in the log, where it fails, or where it is `required` and not there.
+        Looking for it may run code of the script's as well. The watchdog knows this function."""
         here, watch = self.here, self._watch
         before = here.run
         here.run = run
@@ -159,10 +161,17 @@ class PythonScript:
         message = MessageObject(run, self._modf)
         watch.begin()
         try:
+            method = getattr(self.handler, python_ksr.outer(name), None)
+            if not callable(method):
+                if required:
+                    run.log(Level.ERROR, SOURCE, f"the script has no method {show(name)!r}: nothing runs")
+                return None
             outcome = method(message, *arguments)
-            if outcome.__class__ is CoroutineType:
-                outcome.close()
-                run.log(Level.ERROR, SOURCE, f"{show(name)} is `async def`: nobody can wait for it, nothing of it runs")
+            if isinstance(outcome, _NOT_BEGUN):
+                if isinstance(outcome, CoroutineType):
+                    outcome.close()
+                what = "has a `yield`" if isinstance(outcome, GeneratorType) else "is `async def`"
+                run.log(Level.ERROR, SOURCE, f"{show(name)} {what}: nobody goes on with it, nothing of it runs")
             return outcome
         except KeyboardInterrupt:
             raise
@@ -178,9 +187,6 @@ class PythonScript:
 
     # ---- what goes wrong
 
-    def _tell_missing(self, run: Run, name: str) -> None:
-        run.log(Level.ERROR, SOURCE, f"the script has no method {show(name)!r}: nothing runs")
-
     def _failed(self, run: Run, name: str, arguments: tuple[str, ...], error: BaseException) -> None:
         at, more = self._places(error)
         called = f"{show(name)}({', '.join(arguments)})"
@@ -192,15 +198,15 @@ class PythonScript:
             )
         elif self._is_ours(error):
             level = Level.CRITICAL
-            what = f"{called}: a bug in evapi-cfg: {_described(error)} (this run ended, the server goes on)"
+            what = f"{called}: a bug in evapi-cfg: {described(error)} (this run ended, the server goes on)"
         else:
-            what = f"{called} has failed, the server goes on: {_described(error)}"
+            what = f"{called} has failed, the server goes on: {described(error)}"
         run.log(level, SOURCE, store("\n".join([what, *more])), at)
 
     def _is_ours(self, error: BaseException) -> bool:
         """Whether it arose in this package, and not where a script is told of its own mistakes."""
         trace = error.__traceback__
-        if trace is None:
+        if trace is None or isinstance(error, RecursionError):  # whose stack is full, be it in a call of ours
             return False
         while trace.tb_next is not None:
             trace = trace.tb_next
@@ -250,9 +256,12 @@ def _walk(trace: TracebackType | None) -> list[tuple[FrameType, int]]:
     return found
 
 
-def _described(error: BaseException) -> str:
+def described(error: BaseException) -> str:
     """An exception in one line; what its own code raises while it is shown is the script's as well."""
-    return " ".join(line.strip() for line in traceback.format_exception_only(error)[-1:]).strip()
+    try:
+        return " ".join(line.strip() for line in traceback.format_exception_only(error)[-1:]).strip()
+    except CallbackTimeout:
+        return type(error).__name__
 
 
 def _start(file: SourceFile, function: object) -> Span | None:

@@ -94,12 +94,14 @@ def _in_script(frame: FrameType | None) -> bool:
     while frame is not None:
         code = frame.f_code
         if code.co_filename.startswith(_PACKAGE):
-            return code.co_name == CALLER
+            return code.co_name in (CALLER, DESCRIBES, LOADS)
         frame = frame.f_back
     return False
 
 
 CALLER: Final = "call_script"  # the one function that calls functions of scripts
+DESCRIBES: Final = "described"  # and the one that shows what they have raised, which may run code of theirs
+LOADS: Final = "_loading"  # and the one that runs the steps of loading, which are watched where one is loaded again
 
 
 def _look_after(watched: ReferenceType[Watch]) -> None:

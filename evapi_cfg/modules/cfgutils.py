@@ -5,32 +5,29 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Final
-from weakref import ReferenceType, ref
 
 from evapi_cfg.modules.context import Level, Run, World
+from evapi_cfg.modules.core.kemi import run_route
 from evapi_cfg.modules.core_hash import core_hash
-from evapi_cfg.modules.core_kemi import run_route
 from evapi_cfg.modules.forms import plain
 from evapi_cfg.modules.json_type import Json
 from evapi_cfg.modules.kemi_forms import not_run, same
+from evapi_cfg.modules.locks import Held, Locks
 from evapi_cfg.modules.rpc import RpcCall, RpcCommand, RpcFault
 from evapi_cfg.modules.spec import Arg, FixupError, Function, KemiFunction, ModuleSpec, Param
 from evapi_cfg.source import Span, show
 from evapi_cfg.values import Value
 
 _RAND_MAX: Final = 0x7FFFFFFF  # core/rand/kam_rand.h: KAM_RAND_MAX
-_CONTENDED: Final = 0.001  # seconds until a run looks again at a lock that another one holds
 
 
 @dataclass(slots=True)
 class _State:
-    """`locks`: who holds which; a run that has ended is no longer there."""
-
     initial: int
     probability: int
     gflags: int
     has_locks: bool
-    locks: dict[tuple[str, str], ReferenceType[Run]] = field(default_factory=dict)
+    locks: Locks[tuple[str, str]] = field(default_factory=Locks)
 
 
 def _init(world: World) -> _State:
@@ -137,15 +134,12 @@ async def _lock(run: Run, key: str, second: str = "", *, at: Span) -> int:
         return -1
     locks = _state(run).locks
     pair = (key, second)
-    while (held := locks.get(pair)) is not None:
-        holder = held()
-        if holder is None or holder is run:
-            who = "this run" if holder is run else "a run that has ended"
-            message = f"the lock {show(key)!r} is held by {who} already: Kamailio would wait for ever"
-            run.log(Level.ERROR, "cfgutils", message, at)
-            break
-        await run.pause(_CONTENDED)
-    locks[pair] = ref(run)
+    held = await locks.wait(pair, run)
+    if held is not Held.NOBODY:
+        who = "this run" if held is Held.OWN else "a run that has ended"
+        message = f"the lock {show(key)!r} is held by {who} already: Kamailio would wait for ever"
+        run.log(Level.ERROR, "cfgutils", message, at)
+    locks.take(pair, run)
     return 1
 
 
@@ -161,9 +155,9 @@ def _trylock2(run: Run, key: str, second: str, at: Span) -> int:
     if _no_locks(run, key, at):
         return -1
     locks = _state(run).locks
-    if (key, second) in locks:
+    if locks.held((key, second), run) is not Held.NOBODY:
         return -1
-    locks[key, second] = ref(run)
+    locks.take((key, second), run)
     return 1
 
 
@@ -174,7 +168,7 @@ def _unlock(run: Run, key: str, at: Span) -> int:
 def _unlock2(run: Run, key: str, second: str, at: Span) -> int:
     if _no_locks(run, key, at):
         return -1
-    _state(run).locks.pop((key, second), None)
+    _state(run).locks.free((key, second))
     return 1
 
 
@@ -244,10 +238,10 @@ def _check_probability(value: int | str) -> str | None:
 
 def _bits(call: RpcCall) -> int:
     """A parameter that is a number; any other value that is there is 0."""
-    value = call.value()
-    if value is None:
+    number = call.integer()
+    if number is None:
         raise RpcFault(500, "Invalid Parameters")
-    return int(value) & 0xFFFFFFFF if isinstance(value, (int, float)) and abs(value) < 2**63 else 0
+    return number & 0xFFFFFFFF
 
 
 def _rpc_set_gflag(call: RpcCall) -> Json:
@@ -329,10 +323,9 @@ def _lock_now2(run: Run, key: str, second: str, at: Span) -> int:
     """A script cannot wait: -1 where another run holds the lock."""
     if _no_locks(run, key, at):
         return -1
-    held = _state(run).locks.get((key, second))
-    holder = None if held is None else held()
-    if holder is None or holder is run:
-        _state(run).locks[key, second] = ref(run)
+    locks = _state(run).locks
+    if locks.held((key, second), run) is not Held.OTHER:
+        locks.take((key, second), run)
         return 1
     run.log(Level.ERROR, "cfgutils", f"the lock {show(key)!r} is held, and a script cannot wait for it", at)
     return -1

@@ -12,10 +12,9 @@ from typing import Final, cast
 from evapi_cfg.modules.context import Level, Run
 from evapi_cfg.modules.spec import Function, KemiFunction, NameRefused, Variable
 from evapi_cfg.source import Span, show
-from evapi_cfg.values import NULL_TEXT, Value
+from evapi_cfg.values import NULL_TEXT, Value, int32
 
 Params = type[int] | type[str]
-INT: Final = (-(2**31), 2**31 - 1)
 MODES: Final[dict[str, Value]] = {"get": None, "gete": "", "getw": NULL_TEXT}  # what stands for $null in each
 
 
@@ -99,20 +98,6 @@ def not_run(name: str, module: str, why: str, *params: Params, room: str | None 
     return KemiFunction(name, refuse, params, room, at=True)
 
 
-def int32(number: int) -> int:
-    """A number as a C int: what does not fit is cut off."""
-    return number if -(2**31) <= number < 2**31 else (number + 2**31) % 2**32 - 2**31
-
-
 def word(value: Value) -> Value:
     """A value as scripts get it: numbers have 32 bit (core/kemi.h: sr_kemi_xval_t)."""
     return int32(value) if isinstance(value, int) else value
-
-
-def leading_number(text: str, least: int = INT[0], most: int = INT[1]) -> int:
-    """The number that a text begins with, 0 without any (core/ut.h: str2snval, whose result counts where it fails)."""
-    sign = text[:1] if text[:1] in ("+", "-") else ""
-    rest = text[len(sign) :]
-    digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
-    number = int(digits[:25] or 0)
-    return max(-number, least) if sign == "-" else min(number, most)

@@ -11,12 +11,12 @@ from typing import Final
 from evapi_cfg.modules import pv
 from evapi_cfg.modules.context import Getter, Run
 from evapi_cfg.modules.core_message import current_message
-from evapi_cfg.modules.kemi_forms import getters, leading_number, word
+from evapi_cfg.modules.kemi_forms import getters, word
 from evapi_cfg.modules.resolve import NOWHERE, Names
 from evapi_cfg.modules.spec import KemiFunction, ModuleSpec
 from evapi_cfg.source import store
 from evapi_cfg.syntax.ast import PVar
-from evapi_cfg.values import Value
+from evapi_cfg.values import Value, leading_number
 
 _ROOM: Final = "kx"
 _UNSAID: Final = ("ACK", "CANCEL")  # whose credentials are not looked at

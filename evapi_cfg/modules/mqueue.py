@@ -13,7 +13,7 @@ from typing import Final
 from evapi_cfg.modules.context import Level, Run, World
 from evapi_cfg.modules.forms import inner_of, refuse_index
 from evapi_cfg.modules.json_type import Json
-from evapi_cfg.modules.parameters import leading_number, parse_parameters
+from evapi_cfg.modules.parameters import parse_parameters
 from evapi_cfg.modules.rpc import RpcCall, RpcCommand, RpcFault
 from evapi_cfg.modules.spec import (
     Arg,
@@ -28,7 +28,7 @@ from evapi_cfg.modules.spec import (
 )
 from evapi_cfg.source import Span, show, store
 from evapi_cfg.syntax.ast import PVar
-from evapi_cfg.values import NULL_TEXT, Value
+from evapi_cfg.values import NULL_TEXT, Value, leading_number
 
 _MEMORY: Final = 64 << 20  # bytes of Kamailio's shared memory, which all queues have to do with
 _OVERHEAD: Final = 64  # bytes of it that an item takes besides its key and value

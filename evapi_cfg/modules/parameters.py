@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from evapi_cfg.source import show
+
 _BLANK: Final = " \t\r\n"
 
 
 class Parameter(NamedTuple):
-    """One `name=value`; `at` is where the value begins in the text."""
+    """One `name=value`; `at` is where the value begins in the text. `given`: there is a `=`."""
 
     name: str
     value: str
     at: int
+    given: bool
 
 
 def parse_parameters(text: str) -> list[Parameter]:
     """The parameters in the order in which Kamailio's modules come across them: the last one first. What stands behind
     a comma is passed over. Raises ValueError with what is wrong."""
+    return parse_until_comma(text)[0]
+
+
+def parse_until_comma(text: str) -> tuple[list[Parameter], str]:
+    """As parse_parameters, and what is passed over, its comma included."""
     end = len(text) - text.endswith(";")
     found: list[Parameter] = []
     at = 0
@@ -27,24 +35,25 @@ def parse_parameters(text: str) -> list[Parameter]:
         name = text[start:at]
         at = _skip_blanks(text, at, end)
         value, value_at = "", at
-        if at < end and text[at] == "=":
+        given = at < end and text[at] == "="
+        if given:
             value_at = at = _skip_blanks(text, at + 1, end)
             if at < end:
                 value_at, value_end, at = _value(text, at, end)
                 value = text[value_at:value_end]
                 at = _skip_blanks(text, at, end)
-        found.append(Parameter(name, value, value_at))
+        found.append(Parameter(name, value, value_at, given))
         if at == end or text[at] in ",>":
             break
         if text[at] != ";":
-            raise ValueError(f"`;` is expected in front of `{text[at:end]}`")
+            raise ValueError(f"`;` is expected in front of `{show(text[at:end])}`")
         at = _skip_blanks(text, at + 1, end)
         if at == end:
             raise ValueError(
                 "there is nothing between two `;`" if text.endswith(";") else "nothing follows the last `;`"
             )
     found.reverse()
-    return found
+    return found, text[at:end]
 
 
 def _value(text: str, at: int, end: int) -> tuple[int, int, int]:
@@ -53,11 +62,11 @@ def _value(text: str, at: int, end: int) -> tuple[int, int, int]:
     if quote in "\"'":
         close = text.find(quote, at + 1, end)
         if close < 0:
-            raise ValueError(f"a {quote} has no partner")
+            raise ValueError("a value has no closing quote")
         return at + 1, close, close + 1
     close = _skip_to(text, at, end, _BLANK + ",;")
     if close == at:
-        raise ValueError(f"a value is missing in front of `{text[at:end]}`")
+        raise ValueError(f"a value is missing in front of `{show(text[at:end])}`")
     return at, close, close
 
 
@@ -73,17 +82,7 @@ def _skip_blanks(text: str, at: int, end: int) -> int:
     return at
 
 
-_INT_MAX: Final = 2**31 - 1
-
-
-def leading_number(text: str) -> int:
-    """The number that a text begins with, 0 where there is none (core/ut.h: str2sint, whose failure is not noticed)."""
-    sign = text[:1] in ("+", "-")
-    end = int(sign)
-    while "0" <= text[end : end + 1] <= "9" and end < 12:
-        end += 1
-    number = int(text[:end]) if end > sign else 0
-    return max(-_INT_MAX - 1, min(number, _INT_MAX))
+UNSIGNED_MAX: Final = 2**32 - 1
 
 
 def unsigned(text: str) -> int | None:
@@ -92,4 +91,4 @@ def unsigned(text: str) -> int | None:
     if digits and not (digits.isascii() and digits.isdecimal() and len(digits) < 20):
         return None
     number = int(digits or 0)
-    return number if number < 2**32 else None
+    return number if number <= UNSIGNED_MAX else None

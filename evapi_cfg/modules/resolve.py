@@ -5,6 +5,7 @@ The checker asks it what exists, the compiler what to call. It knows nothing of 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
@@ -20,6 +21,7 @@ from evapi_cfg.syntax.pvar import PvarError, parse_format, parse_pvar
 from evapi_cfg.values import NULL_TEXT, Value
 
 NOWHERE = Span(SourceFile("<run time>", ""), 0, 0)  # the place of a format that no file holds
+DEEPEST = 16  # variables inside each other, in a text that came up while routes run
 RUNTIME_FORMATS = 512  # formats parsed while routes run are kept, at most this many
 
 
@@ -56,6 +58,19 @@ def _check_form(pv: PseudoVariable, pvar: PVar) -> None:
         raise NameRefused(f"`${pv.name}` takes no name", pvar.inner.span)
     if pvar.index is not None and not pv.index:
         raise NameRefused(f"`${pv.name}` takes no index", pvar.index.span)
+
+
+_NAME = re.compile(r"\$\w*\(|\)")
+
+
+def _check_depth(value: str) -> None:
+    """Refuses what nobody writes: each variable inside another one is read anew, so that a format that a client has
+    sent could keep everybody waiting."""
+    depth = 0
+    for found in _NAME.finditer(value):
+        depth = max(depth - 1, 0) if found[0] == ")" else depth + 1
+        if depth > DEEPEST:
+            raise NameRefused(f"more than {DEEPEST} variables inside each other")
 
 
 class Names:
@@ -163,8 +178,10 @@ class Names:
     def _runtime_text(self, value: str) -> Callable[[Run], str] | str:
         """A string that came up while a route ran, as a format: what Kamailio does with an argument that is not
         constant (core/action.c: MODF_RVE_CALL runs the fixup at each call)."""
+        _check_depth(value)
         return self.text(Text(NOWHERE, value))
 
     def _runtime_variable(self, value: str) -> Variable:
         """The name of a variable that came up while a script in another language ran (core/pvapi.c: pv_cache_get)."""
+        _check_depth(value)
         return self.variable(Text(NOWHERE, value))

@@ -18,6 +18,7 @@ from evapi_cfg.values import Value
 
 DEFAULT_INTERVAL: Final = 120
 LONGEST_NAME: Final = 62  # bytes of a route's name (RTIMER_ROUTE_NAME_SIZE)
+MOST_PROCESSES: Final = 1024  # of one timer: Kamailio fails to start far more
 _SHORTEST: Final = 0.0001  # seconds: what a wait of a microsecond comes to at least
 
 
@@ -61,6 +62,8 @@ def declared(value: str) -> Timer:
             number = unsigned(text)
             if number is None:
                 raise ValueError(f"the mode `{text}` is no number")
+            if number > MOST_PROCESSES:
+                raise ValueError(f"the mode is how many processes the timer has: {text} cannot be started")
             mode = number
         elif kind == "interval":
             if text[-1:] in ("u", "U"):

@@ -6,12 +6,12 @@ import re
 from typing import Final
 
 from evapi_cfg.modules.context import Level, Run, World
-from evapi_cfg.modules.parameters import leading_number, unsigned
+from evapi_cfg.modules.parameters import unsigned
 from evapi_cfg.modules.spec import Arg, Function, KemiFunction, ModuleSpec, Param, Select, Selected, SelectPath
 from evapi_cfg.modules.timer_process import Punctuality, fast_timer, route_named, run_routes, slow_timer
 from evapi_cfg.sip.message import Message, made_here
 from evapi_cfg.source import Span, show
-from evapi_cfg.values import Value
+from evapi_cfg.values import Value, leading_number
 
 LONGEST_NAME: Final = 62  # bytes of a route's name (TIMER_ROUTE_NAME_SIZE)
 _TICKS: Final = 16  # a second has so many, and time passes in whole ones (core/timer_ticks.h)

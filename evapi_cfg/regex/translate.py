@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from evapi_cfg.regex.tree import ICASE, NEWLINE, Alternatives, Anchor, BackReference, Chars, Concat, Group, Node, Repeat
@@ -60,6 +61,7 @@ def _count(low: int, high: int | None) -> str:
     return "?" if (low, high) == (0, 1) else f"{{{low},{high}}}"
 
 
+@lru_cache(1024)
 def _chars(chars: frozenset[str]) -> str:
     if len(chars) == 1:
         return re.escape(next(iter(chars)))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 ICASE: Final = 1  # REG_ICASE
@@ -115,6 +116,11 @@ def upper(char: str) -> str:
     return char.upper() if "a" <= char <= "z" else char
 
 
+@lru_cache(1024)
+def _folded(chars: frozenset[str]) -> frozenset[str]:
+    return frozenset(char for char in _ALL if upper(char) in chars)
+
+
 def parse(pattern: str, flags: int = 0) -> Tree:
     """Raises RegexError. The pattern ends at its first NUL, as a C string does."""
     return _Parser(pattern.partition("\0")[0], flags).parse()
@@ -217,9 +223,7 @@ class _Parser:
 
     def folded(self, chars: set[str] | frozenset[str]) -> frozenset[str]:
         """The characters of a text that are in the set; if case is ignored, after they were made upper case."""
-        if not self.ignore_case:
-            return frozenset(chars)
-        return frozenset(char for char in _ALL if upper(char) in chars)
+        return _folded(frozenset(chars)) if self.ignore_case else frozenset(chars)
 
     def escape(self, at: int) -> Node:
         char = self.pattern[self.at : self.at + 1]

@@ -17,7 +17,8 @@ from typing import Final
 
 from evapi_cfg.modules.outside import Command, Finished
 
-AT_ONCE: Final = 64  # commands that run at the same time; further ones wait
+AT_ONCE: Final = 64  # commands that run at the same time; others wait
+WAITING: Final = 8192  # further ones that may wait
 OUTPUT: Final = 1 << 20  # bytes that one may print
 GRACE: Final = 1.0  # seconds from SIGTERM to SIGKILL
 _PART: Final = 1 << 16
@@ -39,6 +40,9 @@ class Commands:
         return not self._running
 
     def execute(self, command: Command, done: Done) -> None:
+        if len(self._waiting) >= WAITING:
+            done(Finished(None, "", f"it is not run, for {WAITING:,} others wait"))
+            return
         if len(self._running) >= AT_ONCE:
             self._waiting.append((command, done))
             return

@@ -25,7 +25,7 @@ from evapi_cfg.server.events import EventServer
 REQUEST: Final = 65456  # bytes; what Kamailio takes (jsonrpcs_sock.c: JSONRPC_DGRAM_BUF_SIZE)
 CONNECTIONS: Final = 64  # streams at a time
 IDLE: Final = 60.0  # seconds without a request until a stream is closed
-AT_A_TIME: Final = 16  # datagrams that are taken before others get their turn
+AT_A_TIME: Final = 16  # requests that are taken before others get their turn
 _ANSWER: Final = 4 << 20  # bytes of a datagram, as far as the kernel lets it be
 _QUIET: Final = 1.0  # seconds between two log lines about answers that are lost
 _MODE: Final = 0o177  # what the file's mode has not: only its owner reads and writes
@@ -149,6 +149,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._full = False
         self._over = False  # it sends no more
+        self._later = False  # requests are there that wait for their turn
         self._idle: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -185,13 +186,16 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._full = False
         self._live()
-        if not self._over and not self._transport.is_closing():
-            self._transport.resume_reading()
+        self._read_on()
         self._work()
 
     def _work(self) -> None:
-        decoder = self._decoder
+        decoder, done = self._decoder, 0
         while not self._full and not self._transport.is_closing():
+            if done == AT_A_TIME:
+                self._rest_later()
+                return
+            done += 1
             request = decoder.next()
             if request is not None:
                 self._write(self._server.answer(request))
@@ -204,6 +208,23 @@ class Connection(asyncio.Protocol):
                     self._write(self._server.answer(rest))
                 self._transport.close()
             return
+
+    def _rest_later(self) -> None:
+        """Others have their turn first. Nothing more is read meanwhile."""
+        if not self._later:
+            self._later = True
+            if not self._over:
+                self._transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._later = False
+        self._read_on()
+        self._work()
+
+    def _read_on(self) -> None:
+        if not (self._over or self._full or self._later or self._transport.is_closing()):
+            self._transport.resume_reading()
 
     def _write(self, answer: bytes) -> None:
         self._transport.write(answer + b"\n")

@@ -24,6 +24,7 @@ from evapi_cfg.syntax.pvar import PvarError, parse_pvar
 
 PERMIT: Final = "exec"
 _LONGEST: Final = 1023  # characters of a line that are read at once, MAX_URI_SIZE - 1
+_AT_ONCE: Final = 2000  # lines that become AVPs before others have their turn
 _SHOWN: Final = 100  # characters of a command in the log
 _NOWHERE: Final = Span(SourceFile("<exec_avp>", ""), 0, 0)
 _REQUEST: Final = Routes.REQUEST | Routes.FAILURE
@@ -154,6 +155,8 @@ async def _to_avps(run: Run, cmd: str, names: tuple[Name, ...], at: Span) -> int
     if finished is None:
         return -1
     for number, line in enumerate(_lines(finished.output)):
+        if number % _AT_ONCE == _AT_ONCE - 1:
+            await run.pause(0)
         name: Name | None = names[number] if number < len(names) else number_key(number + 1)
         key = name(run) if callable(name) else name
         if key is None:

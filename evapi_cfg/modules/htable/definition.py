@@ -7,13 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from evapi_cfg.modules.parameters import UNSIGNED_MAX, parse_until_comma, unsigned
 from evapi_cfg.source import show
 
-_BLANKS: Final = " \t\r\n"
 _HEAD: Final = re.compile(r"[ \t\r\n]*([^= \t\r\n]*)[ \t\r\n]*=>[ \t\r\n]*")
-_NAME: Final = re.compile(r"[^ \t\r\n,=;]*")
-_TOKEN: Final = re.compile(r"[^ \t\r\n,;]*")
-_UINT_MAX: Final = 2**32 - 1
 _LONG_MAX: Final = 2**63 - 1
 _SMALLEST: Final = 3  # the exponent of what is below 2
 _INSTEAD: Final = 14  # and of what is above 31
@@ -51,14 +48,17 @@ def parse(text: str) -> Definition:
     rest = text[head.end() :]
     if not rest:
         raise BadDefinition(f"`{show(head[1])}` has no settings: at least one is needed, such as `size=8`")
-    given, ignored = _settings(rest.removesuffix(";"))
+    try:
+        given, ignored = parse_until_comma(rest)
+    except ValueError as error:
+        raise BadDefinition(str(error)) from None
     numbers = dict.fromkeys(_NUMBERS, 0) | {"size": 4, "updateexpire": 1}
     texts = dict.fromkeys(_TEXTS, "")
     initial = None
-    for name, value in given:
+    for name, value, _, has_value in given:
         if name not in SETTINGS:
             raise BadDefinition(f"there is no setting `{show(name)}`: they are {', '.join(sorted(SETTINGS))}")
-        if value is None:
+        if not has_value:
             if name not in texts:
                 raise BadDefinition(f"`{name}` has no value")
         elif name in numbers:
@@ -103,61 +103,11 @@ def not_run(value: int | str) -> str:
     return "dmqreplicate" if definition.dmqreplicate else ""
 
 
-def _settings(text: str) -> tuple[list[tuple[str, str | None]], str]:
-    """The settings, the last one first, so that of two with one name the first counts, with None where there is no `=`;
-    and what is passed over."""
-    found: list[tuple[str, str | None]] = []
-    at = 0
-    while text:
-        match = _NAME.match(text, at)
-        assert match is not None
-        name, value = match[0], None
-        at = _behind_blanks(text, match.end())
-        if text[at : at + 1] == "=":
-            at = _behind_blanks(text, at + 1)
-            value, at = _value(text, at, name)
-            at = _behind_blanks(text, at)
-        found.insert(0, (name, value))
-        following = text[at : at + 1]
-        if not following or following in ",>":
-            return found, text[at:]
-        if following != ";":
-            raise BadDefinition(f"`{show(text[at:])}` stands where a `;` should")
-        at = _behind_blanks(text, at + 1)
-        if at == len(text):
-            raise BadDefinition("there is no setting behind the last `;`")
-    return found, ""
-
-
-def _value(text: str, at: int, name: str) -> tuple[str, int]:
-    quote = text[at : at + 1]
-    if not quote:
-        return "", at
-    if quote in ("'", '"'):
-        end = text.find(quote, at + 1)
-        if end < 0:
-            raise BadDefinition(f"the value of `{show(name)}` has no closing quote")
-        return text[at + 1 : end], end + 1
-    match = _TOKEN.match(text, at)
-    assert match is not None
-    if not match[0]:
-        raise BadDefinition(f"`{show(name)}` has no value")
-    return match[0], match.end()
-
-
-def _behind_blanks(text: str, at: int) -> int:
-    while at < len(text) and text[at] in _BLANKS:
-        at += 1
-    return at
-
-
 def _unsigned(name: str, value: str) -> int:
-    digits = value.removeprefix("+")
-    if digits and not (digits.isascii() and digits.isdecimal()):
-        raise BadDefinition(f"`{name}` is a number from 0 on, not `{show(value)}`")
-    if len(digits) > 20 or int(digits or 0) > _UINT_MAX:
-        raise BadDefinition(f"`{name}` is at most {_UINT_MAX}")
-    return int(digits or 0)
+    number = unsigned(value)
+    if number is None:
+        raise BadDefinition(f"`{name}` is a number from 0 to {UNSIGNED_MAX}, not `{show(value)}`")
+    return number
 
 
 def _signed(value: str) -> int:

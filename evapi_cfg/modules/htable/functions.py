@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final
-from weakref import ref
 
 from evapi_cfg.modules.context import Level, Run
 from evapi_cfg.modules.htable import key as keys
 from evapi_cfg.modules.htable import matching
 from evapi_cfg.modules.htable.iterators import Iterators, NoIterator
-from evapi_cfg.modules.htable.state import Lock, state_of, table_of
+from evapi_cfg.modules.htable.state import state_of, table_of
 from evapi_cfg.modules.htable.table import Table
+from evapi_cfg.modules.locks import Held
 from evapi_cfg.modules.spec import Arg, Function
 from evapi_cfg.regex import RegexError
 from evapi_cfg.source import Span, show
-from evapi_cfg.values import EvaluationError
+from evapi_cfg.values import EvaluationError, int32
 
-_CONTENDED: Final = 0.001  # seconds until a run looks again at a lock that another one holds
 _NO_SUCH_TABLE: Final = -11
 
 
@@ -92,7 +91,8 @@ def _setx(
         return refuse(run, f"{function}: no {'key' if htname else 'table'} is given", at)
     if itval is None or exval is None:
         return refuse(run, f"{function}: the {'value' if itval is None else 'time'} is not a number", at)
-    return set_item(run, htname, itname, itval, exval, at)
+    value = int32(itval) if isinstance(itval, int) else itval
+    return set_item(run, htname, itname, value, int32(exval), at)
 
 
 def _is_null(run: Run, htname: str, itname: str, at: Span) -> int:
@@ -220,28 +220,21 @@ def take_lock(run: Run, table: Table, key: str, at: Span | None) -> bool:
     """Locks the slot that the key belongs to; False where a run holds it that will go on."""
     locks = state_of(run.world).locks
     slot = table.name, table.slot_of(key)
-    lock = locks.get(slot)
-    if lock is not None:
-        holder = lock.holder()
-        if holder is run:
-            lock.deep += 1
-            return True
-        if holder is not None:
-            return False
+    held = locks.held(slot, run)
+    if held is Held.OTHER:
+        return False
+    if held is Held.OWN:
+        locks.deepen(slot)
+        return True
+    if held is Held.ENDED:
         message = "was left locked by a run that has ended: another process of Kamailio would wait for ever"
         run.log(Level.WARNING, "htable", f"slot {slot[1]} of table {show(table.name)!r} {message}", at)
-    locks[slot] = Lock(ref(run))
+    locks.take(slot, run)
     return True
 
 
 def free_lock(run: Run, table: Table, key: str) -> None:
-    locks = state_of(run.world).locks
-    slot = table.name, table.slot_of(key)
-    lock = locks.get(slot)
-    if lock is not None and lock.deep > 1:
-        lock.deep -= 1
-    else:
-        locks.pop(slot, None)
+    state_of(run.world).locks.free((table.name, table.slot_of(key)))
 
 
 async def _lock(run: Run, key: str, at: Span) -> int:
@@ -250,8 +243,8 @@ async def _lock(run: Run, key: str, at: Span) -> int:
     table = find_table(run, name, at)
     if table is None:
         return _NO_SUCH_TABLE
-    while not take_lock(run, table, text, at):
-        await run.pause(_CONTENDED)
+    await state_of(run.world).locks.wait((table.name, table.slot_of(text)), run)
+    take_lock(run, table, text, at)
     return 1
 
 
@@ -302,13 +295,13 @@ def iterator_rm(run: Run, iname: str, at: Span | None) -> int:
 def iterator_set(run: Run, iname: str, value: int | str | None, at: Span | None) -> int:
     if value is None:
         return refuse(run, "sht_iterator_seti: the value is not a number", at)
-    return iterate(run, lambda iterators: iterators.set(iname, value), at)
+    return iterate(run, lambda iterators: iterators.set(iname, int32(value) if isinstance(value, int) else value), at)
 
 
 def iterator_setex(run: Run, iname: str, seconds: int | None, at: Span | None) -> int:
     if seconds is None:
         return refuse(run, "sht_iterator_setex: the time is not a number", at)
-    return iterate(run, lambda iterators: iterators.live(iname, seconds), at)
+    return iterate(run, lambda iterators: iterators.live(iname, int32(seconds)), at)
 
 
 def _with_key(name: str, call: Callable[[Run, str, Span], object], *, waits: bool = False) -> Function:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Final
 
 from evapi_cfg.modules.htable.table import Item, Table
+from evapi_cfg.source import show
 
 _MOST: Final = 4
 _LONGEST_NAME: Final = 31
@@ -36,7 +37,7 @@ class Iterators:
             if len(self._by_name) >= _MOST:
                 raise NoIterator(f"there are {_MOST} iterators already: end one of them")
             if len(name) > _LONGEST_NAME:
-                raise NoIterator(f"the name {name!r} is longer than {_LONGEST_NAME} characters")
+                raise NoIterator(f"the name {show(name)!r} is longer than {_LONGEST_NAME} characters")
             iterator = self._by_name[name] = _Iterator()
         iterator.table, iterator.item = table, None
 
@@ -48,7 +49,7 @@ class Iterators:
 
     def end(self, name: str) -> None:
         if self._by_name.pop(name, None) is None:
-            raise NoIterator(f"there is no iterator {name!r}")
+            raise NoIterator(f"there is no iterator {show(name)!r}")
 
     def remove(self, name: str) -> bool:
         """Takes the item away and goes to the next one; False where there is none."""
@@ -76,13 +77,13 @@ class Iterators:
     def _started(self, name: str) -> tuple[_Iterator, Table]:
         iterator = self._by_name.get(name)
         if iterator is None:
-            raise NoIterator(f"there is no iterator {name!r}")
+            raise NoIterator(f"there is no iterator {show(name)!r}")
         if iterator.table is None:
-            raise NoIterator(f"the iterator {name!r} has no table")
+            raise NoIterator(f"the iterator {show(name)!r} has no table")
         return iterator, iterator.table
 
     def _used(self, name: str) -> tuple[_Iterator, Table, Item]:
         iterator, table = self._started(name)
         if iterator.item is None:
-            raise NoIterator(f"the iterator {name!r} is at no item")
+            raise NoIterator(f"the iterator {show(name)!r} is at no item")
         return iterator, table, iterator.item

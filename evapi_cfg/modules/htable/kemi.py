@@ -11,7 +11,7 @@ from evapi_cfg.modules.htable.state import table_of
 from evapi_cfg.modules.spec import KemiFunction
 from evapi_cfg.regex import RegexError
 from evapi_cfg.source import Span, show
-from evapi_cfg.values import NULL_TEXT, Value
+from evapi_cfg.values import NULL_TEXT, Value, int32
 
 _NO_NUMBER: Final = -255  # htable.c: KSR_HT_KEMI_NOINTVAL
 
@@ -47,7 +47,7 @@ def _changed(number: int) -> Callable[[Run, str, str], int]:
     def change(run: Run, htname: str, itname: str) -> int:
         table = table_of(run, htname)
         value = None if table is None else table.add(itname, number)
-        return _NO_NUMBER if value is None else ((value + 2**31) & 0xFFFFFFFF) - 2**31
+        return _NO_NUMBER if value is None else int32(value)
 
     return change
 

@@ -6,17 +6,15 @@ Only values that are texts are compared. Taking away and looking for see items w
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Final
 
 from evapi_cfg import regex
 from evapi_cfg.modules.htable.table import Item, Table
+from evapi_cfg.values import leading_number
 
 Test = Callable[[str], bool]
-_INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
-_LEADING: Final = re.compile(r"[+-]?[0-9]*")
 _COUNTED_BY: Final = {"~~": "re", "~%": "ew", "%~": "sw", "==": "eq"}
 REMOVED_BY: Final = ("re", "sw", "ew", "in")
 FOUND_BY: Final = ("eq", "ne", "re", "sw")
@@ -71,7 +69,7 @@ def count(table: Table, text: str, *, values: bool) -> int:
     if operator == "eq":
         if not rest or not values:
             return 0
-        number = _number(rest)
+        number = leading_number(rest)
         return sum(item.value == number and not table.over(item) for item in table.items.values())
     if operator in _COUNTED_BY:
         if not rest:
@@ -82,12 +80,3 @@ def count(table: Table, text: str, *, values: bool) -> int:
     else:
         return 0
     return sum(not table.over(item) for item in _fitting(table, fits, values=values))
-
-
-def _number(text: str) -> int:
-    """A C int, as far as the text is one."""
-    found = _LEADING.match(text)
-    assert found is not None
-    digits = found[0].lstrip("+-")
-    number = int(digits) if 0 < len(digits) < 20 else _INT_MAX if digits else 0
-    return max(-number, _INT_MIN) if found[0][:1] == "-" else min(number, _INT_MAX)

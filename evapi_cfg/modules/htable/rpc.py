@@ -3,43 +3,40 @@
 from __future__ import annotations
 
 import time
-from typing import Final
+from typing import Final, TypeVar
 
 from evapi_cfg.modules.htable.state import State, state_of
 from evapi_cfg.modules.htable.table import Item, Table
 from evapi_cfg.modules.json_type import Json
 from evapi_cfg.modules.rpc import RpcCall, RpcCommand, RpcFault
 from evapi_cfg.source import show, store
+from evapi_cfg.values import int32
 
 _TOO_FEW: Final = "Not enough parameters"
 _SET: Final = "Ok. Key set to new value."
-_INT_MIN: Final = -(2**31)
-_LONG_MIN: Final = -(2**63)
+T = TypeVar("T")
 
 
 def _state(call: RpcCall) -> State:
     return state_of(call.world)
 
 
-def _text(call: RpcCall, message: str, *, converts: bool = False) -> str:
-    """The next parameter, which is a text; `converts`: a number is taken as its digits."""
-    value = call.value()
-    if isinstance(value, str):
-        return store(value)
-    if converts and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return str(int(value) & 0xFFFFFFFFFFFFFFFF)
-    raise RpcFault(500, message)
-
-
-def _number(call: RpcCall, message: str, lowest: int) -> int:
-    """The next parameter as a number: 0 where it is none, `lowest` where it does not fit."""
-    value = call.value()
+def _required(value: T | None, message: str) -> T:
     if value is None:
         raise RpcFault(500, message)
-    if not isinstance(value, (int, float)):
-        return 0
-    number = int(value) if abs(value) < 2**64 else 2**64
-    return number if lowest <= number < -lowest else lowest
+    return value
+
+
+def _text(call: RpcCall, message: str) -> str:
+    return store(_required(call.string(), message))
+
+
+def _text_or_digits(call: RpcCall, message: str) -> str:
+    return store(_required(call.text(), message))
+
+
+def _integer(call: RpcCall, message: str) -> int:
+    return _required(call.integer(), message)
 
 
 def _table(call: RpcCall, name: str, message: str = "No such htable") -> Table:
@@ -55,7 +52,7 @@ def _named_table(call: RpcCall) -> Table:
 
 def _shown(value: int | str) -> int | str:
     """A value as an answer has it."""
-    return show(value) if isinstance(value, str) else ((value + 2**31) & 0xFFFFFFFF) - 2**31
+    return show(value) if isinstance(value, str) else int32(value)
 
 
 def _dump(call: RpcCall) -> Json:
@@ -85,29 +82,36 @@ def _get(call: RpcCall) -> Json:
     if item is None:
         raise RpcFault(500, "Key name doesn't exist in htable.")
     flags = 2 if isinstance(item.value, str) else 0  # core/usr_avp.h: AVP_VAL_STR
-    expire = "NEVER"
-    if item.expire:
-        expire = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(item.expire))
-    return {"item": {"name": show(item.key), "value": _shown(item.value), "flags": flags, "expire": expire}}
+    return {"item": {"name": show(item.key), "value": _shown(item.value), "flags": flags, "expire": _end(item)}}
+
+
+def _end(item: Item) -> str:
+    """When it expires; of a moment that no calendar has, the seconds since 1970."""
+    if not item.expire:
+        return "NEVER"
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(item.expire))
+    except (OverflowError, ValueError, OSError):
+        return str(item.expire)
 
 
 def _sets(call: RpcCall) -> Json:
     message = f"{_TOO_FEW} (htable name, key name and value)"
-    name, key, value = _text(call, message), _text(call, message), _text(call, message, converts=True)
+    name, key, value = _text(call, message), _text(call, message), _text_or_digits(call, message)
     _table(call, name).set(key, value)
     return _SET
 
 
 def _seti(call: RpcCall) -> Json:
     message = f"{_TOO_FEW} (htable name, key name and value)"
-    name, key, value = _text(call, message), _text(call, message), _number(call, message, _LONG_MIN)
+    name, key, value = _text(call, message), _text(call, message), _required(call.number(), message)
     _table(call, name).set(key, value)
     return _SET
 
 
 def _setex(call: RpcCall) -> Json:
     message = f"{_TOO_FEW} (htable name, item name and expire)"
-    name, key, seconds = _text(call, message), _text(call, message), _number(call, message, _INT_MIN)
+    name, key, seconds = _text(call, message), _text(call, message), _integer(call, message)
     _table(call, name).live(key, seconds)
     return "Ok"
 
@@ -117,14 +121,14 @@ _FOUR: Final = f"{_TOO_FEW} (htable name, key name, value and expire)"
 
 def _setxs(call: RpcCall) -> Json:
     name, key = _text(call, _FOUR), _text(call, _FOUR)
-    value, seconds = _text(call, _FOUR, converts=True), _number(call, _FOUR, _INT_MIN)
+    value, seconds = _text_or_digits(call, _FOUR), _integer(call, _FOUR)
     _table(call, name, "Failed to set the item").set(key, value, seconds)
     return _SET
 
 
 def _setxi(call: RpcCall) -> Json:
     name, key = _text(call, _FOUR), _text(call, _FOUR)
-    value, seconds = _number(call, _FOUR, _INT_MIN), _number(call, _FOUR, _INT_MIN)
+    value, seconds = _integer(call, _FOUR), _integer(call, _FOUR)
     _table(call, name, "Failed to set the item").set(key, value, seconds)
     return _SET
 

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from weakref import ReferenceType
-
 from evapi_cfg.modules.context import Level, Run, World
 from evapi_cfg.modules.htable.definition import BadDefinition, parse
 from evapi_cfg.modules.htable.expiry import MOD_INIT, Expiry, process_run
 from evapi_cfg.modules.htable.iterators import Iterators
 from evapi_cfg.modules.htable.table import Table
+from evapi_cfg.modules.locks import Locks
 from evapi_cfg.modules.routes import Routes
 
 _INTERVAL = 20  # seconds
-
-
-@dataclass(slots=True)
-class Lock:
-    """A slot that a run holds, `deep` times; a run that has ended is no longer there."""
-
-    holder: ReferenceType[Run]
-    deep: int = 1
 
 
 class State:
@@ -35,7 +25,7 @@ class State:
             self.tables[definition.name] = Table(definition, world.clock.now)
         interval = world.int_param("htable", "timer_interval", _INTERVAL)
         self.expiry = Expiry(world, self.tables, interval if interval > 0 else _INTERVAL)
-        self.locks: dict[tuple[str, int], Lock] = {}
+        self.locks: Locks[tuple[str, int]] = Locks()  # of slots, by the names of their tables
         self._iterators: dict[int, Iterators] = {}
 
     def iterators(self, run: Run) -> Iterators:

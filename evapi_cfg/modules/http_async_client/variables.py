@@ -13,6 +13,7 @@ from evapi_cfg.modules.outside import Answer, Times
 from evapi_cfg.modules.pv import headers, message
 from evapi_cfg.modules.spec import PseudoVariable, Resolver, Variable
 from evapi_cfg.sip.message import Message, MessageError
+from evapi_cfg.source import show
 from evapi_cfg.syntax.ast import PVar
 from evapi_cfg.values import EvaluationError, Value
 
@@ -182,7 +183,7 @@ def _set_method(run: Run, value: str | None) -> None:
     # As strncasecmp of the value's length does: a part of a name is enough.
     method = next((method for method in METHODS if method.startswith(value.upper())), None)
     if method is None:
-        run.log(Level.ERROR, NAME, f"$http_req(method): {value!r} is none of {', '.join(METHODS)}")
+        run.log(Level.ERROR, NAME, f"$http_req(method): {show(value)!r} is none of {', '.join(METHODS)}")
         return
     settings.method = method
 

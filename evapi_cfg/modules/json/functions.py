@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Final
 
 from evapi_cfg.modules.context import Level, Run
+from evapi_cfg.modules.function_forms import assigns
 from evapi_cfg.modules.json.documents import as_json, as_text
 from evapi_cfg.modules.json_reading import Documents, before_nul
 from evapi_cfg.modules.json_type import Json
 from evapi_cfg.modules.pv.functions import set_variable
-from evapi_cfg.modules.spec import Arg, FixupError, Function, Variable
+from evapi_cfg.modules.spec import Arg, Function, Variable
 from evapi_cfg.source import show
 
 _SHOWN: Final = 200  # characters of a text that is no JSON in the log
@@ -45,16 +46,9 @@ def _get_string(run: Run, text: str, field: str, target: Variable) -> int:
     return _field(run, "json_get_string", text, field, target, as_text)
 
 
-def _check_target(arguments: tuple[object | None, ...]) -> tuple[object | None, ...]:
-    target = arguments[2]
-    if isinstance(target, Variable) and target.set is None:
-        raise FixupError(2, "the variable cannot be assigned")
-    return arguments
-
-
 _GET: Final = (Arg.TEXT, Arg.TEXT, Arg.PVAR)
 
 FUNCTIONS: Final = (
-    Function("json_get_field", _get_field, _GET, fixup=_check_target, outputs=(2,)),
-    Function("json_get_string", _get_string, _GET, fixup=_check_target, outputs=(2,)),
+    Function("json_get_field", _get_field, _GET, fixup=assigns(2), outputs=(2,)),
+    Function("json_get_string", _get_string, _GET, fixup=assigns(2), outputs=(2,)),
 )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from evapi_cfg.modules.context import Level, Run
+from evapi_cfg.modules.function_forms import assigns
 from evapi_cfg.modules.pv.xavp import Kind, Xavp, printed
-from evapi_cfg.modules.spec import Arg, FixupError, Function, NameRefused, Variable
+from evapi_cfg.modules.spec import Arg, Function, NameRefused, Variable
 from evapi_cfg.source import show
 from evapi_cfg.values import EvaluationError, Value
 
@@ -71,13 +72,6 @@ def _evalx(run: Run, target: Variable, text: str) -> int:
     return set_variable(run, target, filled if isinstance(filled, str) else filled(run))
 
 
-def _check_target(arguments: tuple[object | None, ...]) -> tuple[object | None, ...]:
-    target = arguments[0]
-    if isinstance(target, Variable) and target.set is None:
-        raise FixupError(0, "the variable cannot be assigned")
-    return arguments
-
-
 def _lines(items: list[Xavp], level: int) -> list[str]:
     found = []
     for item in items:
@@ -118,7 +112,7 @@ FUNCTIONS: Final = (
     Function("pv_isset", _isset, _ONE),
     Function("pv_unset", _unset, _ONE),
     Function("typeof", _typeof, (Arg.PVAR, Arg.STRING)),
-    Function("pv_evalx", _evalx, (Arg.PVAR, Arg.CONST_TEXT), fixup=_check_target, outputs=(0,)),
+    Function("pv_evalx", _evalx, (Arg.PVAR, Arg.CONST_TEXT), fixup=assigns(0), outputs=(0,)),
     Function("pv_xavp_print", _print_xavp),
     Function("pv_xavi_print", _print_xavi),
     Function("pv_xavu_print", _print_xavu),

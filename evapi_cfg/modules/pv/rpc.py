@@ -6,6 +6,7 @@ from typing import Final
 
 from evapi_cfg.modules.rpc import Answer, Repeated, RpcCall, RpcCommand, RpcFault
 from evapi_cfg.source import show, store
+from evapi_cfg.values import int32
 
 _FORM: Final = "(Parameters: varname type value)"
 
@@ -13,7 +14,7 @@ _FORM: Final = "(Parameters: varname type value)"
 def _described(name: str, value: int | str) -> Answer:
     if isinstance(value, str):
         return {"name": show(name), "type": "string", "value": show(value)}
-    return {"name": show(name), "type": "int", "value": (value + (1 << 31)) % (1 << 32) - (1 << 31)}
+    return {"name": show(name), "type": "int", "value": int32(value)}
 
 
 def _get(call: RpcCall) -> Answer:

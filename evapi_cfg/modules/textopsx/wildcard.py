@@ -26,6 +26,7 @@ def _compiled(pattern: str) -> re.Pattern[str] | None:
     """None for a pattern that matches nothing."""
     out: list[str] = []
     at = 0
+    unclosed = False  # a bracket had no end, so that none behind it has one
     while at < len(pattern):
         char = pattern[at]
         at += 1
@@ -34,8 +35,10 @@ def _compiled(pattern: str) -> re.Pattern[str] | None:
                 out.append(".*")
         elif char == "?":
             out.append(".")
-        elif char == "[" and (bracket := _bracket(pattern, at)) is not None:
-            at, expression = bracket
+        elif char == "[":
+            bracket = None if unclosed else _bracket(pattern, at)
+            unclosed = bracket is None
+            at, expression = bracket or (at, r"\[")
             out.append(expression)
         elif char == "\\":
             if at == len(pattern):

@@ -54,7 +54,7 @@ class Counts:
 
     def __init__(self) -> None:
         self.begun = self.waited = self.gone = self.replies = 0
-        self.by_kind = [0] * 10
+        self.by_kind = [0] * 7  # replies by the first digit of their codes; larger ones count as 6xx
 
 
 class Tm:
@@ -191,7 +191,7 @@ class Tm:
         transaction.reply = text
         counts = self.counts
         counts.replies += 1
-        counts.by_kind[code // 100] += 1
+        counts.by_kind[min(max(code // 100, 0), 6)] += 1
         request = transaction.request
         if code < 200:
             self._out(request, text)

@@ -6,7 +6,7 @@ from typing import Final
 
 from evapi_cfg.modules.spec import Transformation
 from evapi_cfg.modules.transformations.arguments import on_words
-from evapi_cfg.modules.transformations.strings import int32
+from evapi_cfg.values import int32
 
 
 def line_at(text: str, index: int) -> str:

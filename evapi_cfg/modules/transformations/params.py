@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from evapi_cfg.modules.spec import NoValue, Transformation
 from evapi_cfg.modules.transformations.arguments import number, on_words, separator, separator_or_comma, text
-from evapi_cfg.modules.transformations.strings import int32
+from evapi_cfg.values import int32
 
 WHITE: Final = " \t\r\n"
 

@@ -22,7 +22,7 @@ from evapi_cfg.modules.transformations.arguments import (
     text_or_comma,
 )
 from evapi_cfg.modules.transformations.chain import IntText, int_with_text
-from evapi_cfg.values import LONG_MAX, LONG_MIN, Value
+from evapi_cfg.values import LONG_MAX, LONG_MIN, Value, int32
 
 BUFFER: Final = 65536  # TR_BUFFER_SIZE
 WHITE: Final = " \t\r\n"
@@ -31,11 +31,6 @@ _FOLD: Final = re.compile(r"[\r\n]+[ \t]*")
 _ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t"}
 _LOWER: Final = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 _UPPER: Final = {code: code - 32 for code in range(ord("a"), ord("z") + 1)}
-
-
-def int32(value: int) -> int:
-    """What of a number fits a C int."""
-    return value if -(2**31) <= value < 2**31 else (value + 2**31) % 2**32 - 2**31
 
 
 def decimal(text: str) -> int:

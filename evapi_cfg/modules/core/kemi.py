@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from evapi_cfg.modules import core_kemi_hdr, core_kemi_message, core_kemi_pv
 from evapi_cfg.modules.context import Level, Run, ScriptOver
+from evapi_cfg.modules.core import kemi_hdr, kemi_message, kemi_pv
 from evapi_cfg.modules.core_message import current_message
 from evapi_cfg.modules.core_myself import is_myself, names_myself
-from evapi_cfg.modules.kemi_forms import int32 as int32
 from evapi_cfg.modules.spec import KemiFunction
 from evapi_cfg.sip.message import Message
 from evapi_cfg.sip.uri import PROTOCOL_NAMES, UDP
@@ -156,7 +155,7 @@ KEMI: Final = (
     _function("is_myself_srcip", _is_own_source),
     _logging("forward", _forward),
     _logging("forward_uri", _forward, str),
-    *core_kemi_message.KEMI,
-    *core_kemi_pv.KEMI,
-    *core_kemi_hdr.KEMI,
+    *kemi_message.KEMI,
+    *kemi_pv.KEMI,
+    *kemi_hdr.KEMI,
 )

@@ -10,12 +10,13 @@ import os
 from collections.abc import Callable
 from typing import Final
 
-from evapi_cfg.modules import core_rpc
 from evapi_cfg.modules.context import Level, Run, World
-from evapi_cfg.modules.core_kemi import KEMI
+from evapi_cfg.modules.core import rpc
+from evapi_cfg.modules.core.kemi import KEMI
 from evapi_cfg.modules.core_message import MAX_FLAG, current_message
 from evapi_cfg.modules.core_uri import Part, rewrite
 from evapi_cfg.modules.forms import named, plain
+from evapi_cfg.modules.function_forms import under_names
 from evapi_cfg.modules.spec import Arg, EventRoute, FixupError, Function, ModuleSpec, Resolver, Variable
 from evapi_cfg.sip.message import FORCE_RPORT
 from evapi_cfg.source import Span, store
@@ -52,7 +53,7 @@ def _flag(run: Run, flag: int | str) -> int | None:
 def _check_flag(arguments: tuple[object | None, ...]) -> tuple[object | None, ...]:
     flag = arguments[0]
     if isinstance(flag, str) and flag.isascii() and flag.isdecimal():
-        flag = int(flag)
+        flag = int(flag[:10])
     if isinstance(flag, int) and not 0 <= flag <= MAX_FLAG:
         raise FixupError(0, f"no flag `{flag}`", f"the flags are 0 to {MAX_FLAG}")
     return (flag,)
@@ -150,35 +151,30 @@ def _cfg_reset(run: Run, group: str) -> int:
     return 1
 
 
-def _both(names: str, call: Callable[..., int], args: tuple[Arg, ...] = ()) -> tuple[Function, ...]:
-    """One command under all its names."""
-    return tuple(Function(name, call, args) for name in names.split())
-
-
 FUNCTIONS: Final = (
     Function("log", _log, _LITERAL, at=True),
     Function("log", _log_level, (Arg.CONST_INT, Arg.LITERAL), at=True),
     Function("setflag", _setflag, _LITERAL, fixup=_check_flag),
     Function("resetflag", _resetflag, _LITERAL, fixup=_check_flag),
     Function("isflagset", _isflagset, _LITERAL, fixup=_check_flag),
-    *_both("rewriteuri seturi", _setter("uri"), _LITERAL),
-    *_both("rewritehost sethost seth", _setter("host"), _LITERAL),
-    *_both("rewritehostport sethostport sethp", _setter("hostport"), _LITERAL),
-    *_both("rewritehostporttrans sethostporttrans sethpt", _setter("hostporttrans"), _LITERAL),
-    *_both("rewriteuser setuser setu", _setter("user"), _LITERAL),
-    *_both("rewriteuserpass setuserpass setup", _setter("userpass"), _LITERAL),
-    *_both("rewriteport setport setp", _setter("port"), _LITERAL),
+    *under_names("rewriteuri seturi", _setter("uri"), _LITERAL),
+    *under_names("rewritehost sethost seth", _setter("host"), _LITERAL),
+    *under_names("rewritehostport sethostport sethp", _setter("hostport"), _LITERAL),
+    *under_names("rewritehostporttrans sethostporttrans sethpt", _setter("hostporttrans"), _LITERAL),
+    *under_names("rewriteuser setuser setu", _setter("user"), _LITERAL),
+    *under_names("rewriteuserpass setuserpass setup", _setter("userpass"), _LITERAL),
+    *under_names("rewriteport setport setp", _setter("port"), _LITERAL),
     Function("prefix", _setter("prefix"), _LITERAL),
     Function("strip", _stripper("strip"), _NUMBER),
     Function("strip_tail", _stripper("strip_tail"), _NUMBER),
     Function("userphone", _userphone),
     Function("revert_uri", _revert_uri),
-    *_both("force_rport add_rport", _force_rport),
+    *under_names("force_rport add_rport", _force_rport),
     Function("add_local_rport", _nothing_to_see),
-    *_both("set_forward_close set_forward_no_connect set_reply_close set_reply_no_connect", _nothing_to_see),
-    *_both("force_tcp_alias add_tcp_alias", _nothing_to_see),
-    *_both("force_tcp_alias add_tcp_alias", _nothing_with_one, _NUMBER),
-    *_both("set_advertised_address udp_mtu_try_proto", _nothing_with_one, _LITERAL),
+    *under_names("set_forward_close set_forward_no_connect set_reply_close set_reply_no_connect", _nothing_to_see),
+    *under_names("force_tcp_alias add_tcp_alias", _nothing_to_see),
+    *under_names("force_tcp_alias add_tcp_alias", _nothing_with_one, _NUMBER),
+    *under_names("set_advertised_address udp_mtu_try_proto", _nothing_with_one, _LITERAL),
     Function("set_advertised_port", _nothing_with_one, _NUMBER),
     Function("error", _error, (Arg.LITERAL, Arg.LITERAL), at=True),
     Function("remove_branch", _remove_branch),
@@ -303,7 +299,7 @@ MODULE = ModuleSpec(
     functions=FUNCTIONS,
     pvs=VARIABLES,
     event_routes=(EventRoute(WORKER_ONE_INIT),),
-    rpc=core_rpc.COMMANDS,
+    rpc=rpc.COMMANDS,
     kemi=KEMI,
     doc="commands and pseudo-variables of the language itself",
 )

@@ -11,7 +11,8 @@ from typing import Final
 
 from evapi_cfg.modules.context import Level, Run
 from evapi_cfg.modules.core_message import current_message
-from evapi_cfg.modules.corex_variables import VARIABLES
+from evapi_cfg.modules.corex.variables import VARIABLES
+from evapi_cfg.modules.function_forms import assigns, under_names
 from evapi_cfg.modules.kemi_forms import not_run, same
 from evapi_cfg.modules.pv.branch import append, parse_q
 from evapi_cfg.modules.pv.functions import set_variable
@@ -19,7 +20,6 @@ from evapi_cfg.modules.pv.sockets import find_socket
 from evapi_cfg.modules.ranges import filled
 from evapi_cfg.modules.spec import (
     Arg,
-    FixupError,
     Function,
     KemiFunction,
     ModuleSpec,
@@ -228,13 +228,6 @@ def _reason(err: Exception) -> str:
     return err.strerror or str(err) if isinstance(err, OSError) else str(err)
 
 
-def _check_target(arguments: tuple[object | None, ...]) -> tuple[object | None, ...]:
-    target = arguments[1]
-    if isinstance(target, Variable) and target.set is None:
-        raise FixupError(1, "the variable cannot be assigned")
-    return arguments
-
-
 _T: Final = (Arg.TEXT,)
 _N: Final = (Arg.INT,)
 _BRANCH: Final = Routes.REQUEST | Routes.FAILURE
@@ -242,10 +235,6 @@ _BRANCH: Final = Routes.REQUEST | Routes.FAILURE
 
 def _branch(args: tuple[Arg, ...]) -> Function:
     return Function("append_branch", _append_branch, args, _BRANCH)
-
-
-def _each(names: str, call: Callable[..., int], args: tuple[Arg, ...]) -> tuple[Function, ...]:
-    return tuple(Function(name, call, args) for name in names.split())
 
 
 FUNCTIONS: Final = (
@@ -261,12 +250,12 @@ FUNCTIONS: Final = (
     Function("is_faked_msg", _is_faked),
     Function("is_incoming", _is_incoming),
     Function("is_socket_name", _is_socket_name, _T),
-    *_each("via_add_srvid via_add_xavp_params via_reply_add_xavp_params via_use_xavp_fields", _marks_via, _N),
+    *under_names("via_add_srvid via_add_xavp_params via_reply_add_xavp_params via_use_xavp_fields", _marks_via, _N),
     Function("set_send_socket", _set_send_socket, _T),
     Function("set_send_socket_name", _set_send_socket_name, _T),
     Function("set_recv_socket", _set_recv_socket, _T),
     Function("set_recv_socket_name", _set_recv_socket_name, _T),
-    Function("file_read", _file_read, (Arg.TEXT, Arg.PVAR), fixup=_check_target, at=True, outputs=(1,)),
+    Function("file_read", _file_read, (Arg.TEXT, Arg.PVAR), fixup=assigns(1), at=True, outputs=(1,)),
     Function("file_write", _file_write, (Arg.TEXT, Arg.TEXT), at=True),
 )
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from evapi_cfg.modules import evapi_rpc
 from evapi_cfg.modules.context import Level, Run
+from evapi_cfg.modules.evapi import rpc
 from evapi_cfg.modules.kemi_forms import same
 from evapi_cfg.modules.ranges import within
 from evapi_cfg.modules.spec import (
@@ -275,6 +275,6 @@ MODULE = ModuleSpec(
     pvs=(PseudoVariable("evapi", _make, inner="required", writable=True, names=tuple(_VARIABLES)),),
     event_routes=tuple(EventRoute(name, "event_callback") for name in EVENTS),
     kemi=KEMI,
-    rpc=evapi_rpc.COMMANDS,
+    rpc=rpc.COMMANDS,
     doc="events to applications over TCP, and their answers",
 )

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Final
 
 from evapi_cfg.modules.context import Level, Run
-from evapi_cfg.modules.kemi_forms import INT, MODES, int32, leading_number
+from evapi_cfg.modules.kemi_forms import MODES
 from evapi_cfg.modules.spec import KemiFunction, Long, NameRefused, Variable
 from evapi_cfg.source import Span, show
-from evapi_cfg.values import LONG_MAX, LONG_MIN, EvaluationError, Value
+from evapi_cfg.values import INT_MAX, INT_MIN, LONG_MAX, LONG_MIN, EvaluationError, Value, int32, leading_number
 
 
 def _variable(run: Run, name: str, at: Span, level: Level = Level.ERROR) -> Variable | None:
@@ -68,7 +68,7 @@ def _number(run: Run, name: str, at: Span, range: tuple[int, int]) -> int:
 
 
 def _geti(run: Run, name: str, at: Span) -> int:
-    return int32(_number(run, name, at, INT))
+    return int32(_number(run, name, at, (INT_MIN, INT_MAX)))
 
 
 def _getl(run: Run, name: str, at: Span) -> int:
