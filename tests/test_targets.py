@@ -27,6 +27,14 @@ NOT_INSTALLED = {
 OPEN = {
     # Kamailio reads such a string on to the next quote: what it says then depends on what stands there.
     "syntax: a string is not closed",
+    "syntax: a quote is missing at the start",
+    "syntax: a quote is missing at the end of an argument",
+    "syntax: a quote is missing at the end of a loadmodule",
+    "syntax: a quote is missing in a modparam",
+    "syntax: a string in JavaScript's quotes",
+    "syntax: a double quote closes a single one",
+    # And so with a define whose value is cut.
+    "preprocessor: a comment behind the value of a define",
     # `kamailio -c` crashes, where a start would say what is wrong.
     "scripts: a module for scripts without one, at which kamailio -c crashes",
 }

@@ -31,6 +31,7 @@ from evapi_cfg.check import (
     versions,
 )
 from evapi_cfg.check.context import Context
+from evapi_cfg.check.unread import NOTHING, unread
 from evapi_cfg.diagnostics import codes
 from evapi_cfg.diagnostics.model import Code, Diagnostic, Severity
 from evapi_cfg.modules.spec import ModuleSpec
@@ -65,8 +66,11 @@ def check(config: Config, specs: Mapping[str, ModuleSpec], catalog: Catalog, *, 
     `specs`: the modules that run here, by name. `catalog`: what Kamailio's modules export. `whole`: all of it could be
     read.
     """
-    context = Context(config, specs, catalog)
+    missed = NOTHING if whole else unread(config)
+    context = Context(config, specs, catalog, missed)
     found = [diagnostic for run in PASSES for diagnostic in run(context)]
+    if missed.nameless:
+        found = [fault for fault in found if fault.code not in (codes.MODULE_NOT_LOADED, codes.EVAPI_ASYNC_WITHOUT_TM)]
     if whole:
         known = {(fault.span.file, fault.span.start) for fault in found}
         sound = all(f.severity is not Severity.ERROR and f.code is not codes.READ_ONLY_OUTPUT for f in found)

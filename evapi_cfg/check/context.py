@@ -9,6 +9,7 @@ from evapi_cfg.catalog import Catalog
 from evapi_cfg.check.index import Index, build
 from evapi_cfg.check.scope import Scope
 from evapi_cfg.check.tables import Tables
+from evapi_cfg.check.unread import NOTHING, Unread
 from evapi_cfg.check.variables import Variables
 from evapi_cfg.modules.spec import ModuleSpec
 from evapi_cfg.syntax.ast import Config
@@ -19,10 +20,12 @@ LOOP_LIMIT = 17  # CPython compiles 20 blocks inside each other, and a failing s
 class Context:
     """One configuration under check. The parts are made when a pass first asks for them."""
 
-    def __init__(self, config: Config, specs: Mapping[str, ModuleSpec], catalog: Catalog) -> None:
+    def __init__(
+        self, config: Config, specs: Mapping[str, ModuleSpec], catalog: Catalog, unread: Unread = NOTHING
+    ) -> None:
         self.config = config
         self.catalog = catalog
-        self.scope = Scope(config, specs, catalog)
+        self.scope = Scope(config, specs, catalog, unread)
 
     @cached_property
     def index(self) -> Index:

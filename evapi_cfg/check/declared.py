@@ -82,7 +82,7 @@ def _missing_route(context: Context, name: str, span: Span, verdict: str) -> Dia
     scripted = any(
         isinstance(item, CfgEngine) and item.name.value not in ("native", "default") for item in context.config.items
     )
-    if scripted or name == MAIN or name in scope.routes:
+    if scripted or name == MAIN or name in scope.routes or not scope.whole:
         return None
     help = did_you_mean(name, scope.routes, "route[{}]")
     return Diagnostic(codes.MISSING_ROUTE, f"there is no `route[{name}]`", span, help, (verdict,))

@@ -131,6 +131,7 @@ def _missing(call: Call, site: Site, scope: Scope) -> Diagnostic | None:
         return None
     help = (
         exists(f"`{name}`", history.of_function(name), scope.catalog, scope.loaded)
+        or (f"write `route({name})` to run that block" if name in scope.routes and not arguments else "")
         or did_you_mean(name, scope.function_names())
         or did_you_mean(name, scope.catalog.function_modules)
     )

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from evapi_cfg.catalog import history
 from evapi_cfg.check.context import Context
 from evapi_cfg.check.faults import module_loaded_later
-from evapi_cfg.check.scope import CORE, Scope
+from evapi_cfg.check.scope import ALWAYS, CORE, Scope
 from evapi_cfg.check.targets import exists, span_of
 from evapi_cfg.check.verdicts import FAILS_AT_START, REFUSED, SILENT
 from evapi_cfg.diagnostics import codes
@@ -95,7 +95,8 @@ def _modparam(item: ModParam, order: int, loads: dict[str, LoadModule], scope: S
         )
         return
     if not matched:
-        if all(name in scope.specs or scope.module(name) for name in loads):
+        unread = any(scope.loaded.get(name) == ALWAYS for name in pattern.split("|"))
+        if not unread and all(name in scope.specs or scope.module(name) for name in loads):
             yield _no_module(item, order, scope)
         return
     for module in matched:

@@ -23,7 +23,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
     missing: dict[str, list[tuple[LoadModule, Need]]] = {}
     late: dict[str, list[LoadModule]] = {}
     for order, load in scope.loads:
-        if scope.loaded[load.module] != order:
+        if scope.loaded.get(load.module, order) != order:
             continue
         for need in needs(load.module):
             there = scope.loaded.get(need.module)

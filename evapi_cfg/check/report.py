@@ -13,6 +13,7 @@ from evapi_cfg.diagnostics.model import Diagnostic, Severity
 from evapi_cfg.modules import by_name
 from evapi_cfg.source import SourceFile
 from evapi_cfg.syntax.ast import Config
+from evapi_cfg.syntax.lost import without_lost
 from evapi_cfg.syntax.parse import Parsed, parse_file, parse_text
 
 
@@ -56,6 +57,13 @@ def _report(parsed: Parsed, version: str) -> Report:
         # What is missing may stand in the comment.
         found = [item for item in found if item.code not in (codes.UNDEFINED_ROUTE, codes.MISSING_ROUTE)]
     # What the parser could not read is no second fault because the checker does not know it either.
-    unread = {(item.span.file, item.span.start) for item in said}
-    rest = [item for item in found if (item.span.file, item.span.start) not in unread]
-    return Report(tuple(in_order([*said, *rest], parsed.config)), parsed.config, parsed.config.files)
+    unread = {_line(item) for item in said if item.severity is Severity.ERROR}
+    places = {(item.span.file, item.span.start) for item in said}
+    rest = [item for item in found if _line(item) not in unread and (item.span.file, item.span.start) not in places]
+    files = parsed.config.files
+    told = in_order(without_lost([*said, *rest], files), parsed.config)
+    return Report(tuple(told), parsed.config, files)
+
+
+def _line(item: Diagnostic) -> tuple[SourceFile, int]:
+    return item.span.file, item.span.file.line_number(item.span.start)

@@ -67,7 +67,7 @@ def _missing(argument: Expression, kind: RouteKind, scope: Scope, verdict: str) 
         for item in scope.config.items
         if isinstance(item, RouteBlock) and item.kind is kind and item.name is not None and item.name.startswith(front)
     ]
-    if name in names:
+    if name in names or name in scope.unread_routes:
         return None
     help = did_you_mean(name, names, f"{kind.value}[{front}{{}}]")
     if name.removeprefix(front) in names:
@@ -79,7 +79,7 @@ def _missing(argument: Expression, kind: RouteKind, scope: Scope, verdict: str) 
 def undefined(name: str, span: Span, scope: Scope, verdict: str = FAILS_AT_START) -> Diagnostic | None:
     """A diagnostic where no route[name] block exists."""
     routes = scope.routes
-    if name in routes or name == MAIN:
+    if name in routes or name == MAIN or name in scope.unread_routes:
         return None
     help = did_you_mean(name, routes, "route[{}]")
     if "$" in name:

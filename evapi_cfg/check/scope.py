@@ -17,6 +17,8 @@ from evapi_cfg.catalog import PseudoVariable as CataloguedVariable
 from evapi_cfg.catalog import Transformation as CataloguedTransformation
 from evapi_cfg.check.index import ROUTE_BITS
 from evapi_cfg.check.targets import narrowing
+from evapi_cfg.check.unread import NOTHING, Unread
+from evapi_cfg.diagnostics.suggest import near
 from evapi_cfg.modules.spec import Function, ModuleSpec, PseudoVariable, Routes, Select, Transformation
 from evapi_cfg.source import Span
 from evapi_cfg.syntax.ast import Config, CustomVar, LoadModule, ModParam, RouteBlock, RouteKind
@@ -61,8 +63,13 @@ class TransformationOp(NamedTuple):
 class Scope:
     """The names that one configuration can use. `specs`: the modules that run here, by name."""
 
-    def __init__(self, config: Config, specs: Mapping[str, ModuleSpec], catalog: Catalog) -> None:
+    def __init__(
+        self, config: Config, specs: Mapping[str, ModuleSpec], catalog: Catalog, unread: Unread = NOTHING
+    ) -> None:
+        """`unread`: what is there although it could not be read."""
         self.config = config
+        self.whole = unread is NOTHING
+        self.unread_routes = unread.routes
         self.specs = specs if catalog.version == TARGET else narrowing(specs.values(), catalog)
         self.catalog = catalog
         self.loads: list[tuple[int, LoadModule]] = []
@@ -70,11 +77,21 @@ class Scope:
         for order, item in enumerate(config.items):
             if isinstance(item, LoadModule):
                 self.loads.append((order, item))
-                self.loaded.setdefault(item.module, order)
+                self.loaded.setdefault(self._meant(item.module), order)
+        for module in sorted(unread.modules):
+            if module in specs or self.module(module) is not None:
+                self.loaded.setdefault(module, ALWAYS)
         self._newest_first = tuple(reversed(self.loaded))
         self._functions: dict[str, tuple[Export, ...]] = {}
         self._classes: dict[str, VariableClass | None] = {}
         self._operations: dict[tuple[str, str], TransformationOp | None] = {}
+
+    def _meant(self, module: str) -> str:
+        """A module's name, or the nearest one where there is no such module: the slip is one fault, and what the module
+        would bring is not missed as well."""
+        if module in self.specs or self.module(module) is not None:
+            return module
+        return next(iter(near(module, self.catalog.names, 1)), module)
 
     @cached_property
     def routes(self) -> Mapping[str, RouteBlock]:

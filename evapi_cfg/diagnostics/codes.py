@@ -29,6 +29,7 @@ BAD_CORE_PARAMETER_VALUE = Code("bad-core-parameter-value", ERROR, "a core param
 BAD_ADDRESS = Code("bad-address", ERROR, "a number in an IPv4 address, or an IPv6 address, is out of range")
 UNCLOSED_STRING = Code("unclosed-string", ERROR, "a string has no closing quote")
 UNCLOSED_VARIABLE = Code("unclosed-variable", ERROR, "a variable's parentheses are not closed on its line")
+TYPOGRAPHIC_QUOTE = Code("typographic-quote", ERROR, "a typographic quote stands where a plain one is meant")
 UNCLOSED_COMMENT = Code("unclosed-comment", ERROR, "a comment is not closed, and what it swallows is missing")
 COMMENT_TO_THE_END = Code("comment-to-the-end", WARNING, "a comment is not closed, up to the end of the file")
 LONE_DOLLAR = Code("lone-dollar", ERROR, "a `$` with no name behind it")
@@ -40,6 +41,7 @@ BYTE_ORDER_MARK = Code("byte-order-mark", WARNING, "a byte-order mark stands at 
 PREPROCESSOR = Group("preprocessor")
 
 IGNORED_DIRECTIVE = Code("ignored-directive", WARNING, "what looks like a directive is a comment")
+IGNORED_CONDITION = Code("ignored-condition", WARNING, "a part of an #!ifdef's line means nothing")
 DIRECTIVE_RUNS_ON = Code("directive-runs-on", WARNING, "a directive takes its name from another line")
 NEWER_DIRECTIVE = Code("newer-directive", WARNING, "a directive that only newer versions of Kamailio know")
 NEWER_SYNTAX = Code("newer-syntax", ERROR, "a form that only newer versions of Kamailio can read")

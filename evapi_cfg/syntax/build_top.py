@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable
 from typing import Final, cast
 
 from evapi_cfg.diagnostics import codes
-from evapi_cfg.diagnostics.model import Diagnostic
-from evapi_cfg.source import Span
+from evapi_cfg.diagnostics.model import Diagnostic, Fix
+from evapi_cfg.diagnostics.suggest import near
+from evapi_cfg.source import Span, show
 from evapi_cfg.syntax import ast
-from evapi_cfg.syntax.ast import Endpoint, Number, PVar, RouteKind, String, Word
+from evapi_cfg.syntax.ast import Endpoint, Number, PVar, RouteKind, String, Text, Word
 from evapi_cfg.syntax.build import Block, StatementBuilder, between, integer, text_of, word_of
 from evapi_cfg.syntax.grammar import Tables
-from evapi_cfg.syntax.keywords import CANONICAL
+from evapi_cfg.syntax.keywords import CANONICAL, PARAMETERS
 from evapi_cfg.syntax.tokens import Token
 
 KINDS: Final = {
@@ -26,6 +28,17 @@ KINDS: Final = {
     "ONSEND_ROUTE": RouteKind.ONSEND,
     "EVENT_ROUTE": RouteKind.EVENT,
 }
+_SOCKET_WORDS: Final = ("advertise", "name", "virtual")
+_MODULE_STRING: Final = re.compile(r"\"([^\"\n]*\.so)\"")
+_GLUED: Final = re.compile(r"(udp|tcp|tls|sctp)(\d+(?:\.\d+){3})")
+_NO_HOST: Final = ("Kamailio takes it for the name of a host, does not find it and refuses to start",)
+
+
+def _is_parameter(word: str) -> bool:
+    """Whether a word begins with the name of a core parameter: its `=` is missing."""
+    return "_" in word and any(
+        word.startswith(name) for words in PARAMETERS.values() for entry in words.split() for name in entry.split("/")
+    )
 
 
 class Builder(StatementBuilder):
@@ -151,11 +164,13 @@ class Builder(StatementBuilder):
         return ast.Alias(word.span.to(endpoints[-1].span), tuple(endpoints))
 
     def listen(self, word: Token, _: Token, endpoints: list[Endpoint], virtual: bool) -> list[ast.Listen]:
+        self._look_at(endpoints)
         return [ast.Listen(self._from(word, one), one, virtual=virtual) for one in endpoints]
 
     def listen_name(
         self, word: Token, _: Token, endpoints: list[Endpoint], __: Token, name: Token, virtual: bool
     ) -> list[ast.Listen]:
+        self._look_at(endpoints)
         text = text_of(name).value
         return [ast.Listen(self._from(word, one), one, None, text, virtual) for one in endpoints]
 
@@ -168,9 +183,42 @@ class Builder(StatementBuilder):
         advertise: Endpoint,
         *rest: object,
     ) -> list[ast.Listen]:
+        self._look_at(endpoints)
         name = text_of(cast("Token", rest[1])).value if len(rest) == 3 else None
         virtual = bool(rest[-1])
         return [ast.Listen(self._from(word, one), one, advertise, name, virtual) for one in endpoints]
+
+    def _look_at(self, endpoints: list[Endpoint]) -> None:
+        """Words that are addresses by the grammar, but none that could be meant: a name behind `listen` goes on as long
+        as words follow that may be one."""
+        for number, endpoint in enumerate(endpoints):
+            for host in endpoint.hosts:
+                fault = self._no_host(host, endpoint, number > 0)
+                if fault is not None:
+                    self.diagnostics.append(fault)
+
+    @staticmethod
+    def _no_host(host: str, endpoint: Endpoint, further: bool) -> Diagnostic | None:
+        message, help, fix = "", "", None
+        alone = further and endpoint.proto is None and endpoint.port is None and len(endpoint.hosts) == 1
+        names = near(host, _SOCKET_WORDS, 1) if alone and host.isalpha() else ()
+        glued = _GLUED.fullmatch(host)
+        if names:
+            message, help = f"`{host}` is no word behind an address", f"did you mean `{names[0]}`?"
+            fix = Fix(endpoint.span, names[0])
+        elif host.isdigit():
+            message, help = f"`{host}` is no address", "write [proto:]host[:port]"
+        elif glued:
+            message, help = f"`:` is missing behind `{glued[1]}`", f"write `{glued[1]}:{glued[2]}`"
+        elif further and alone and _is_parameter(host):
+            message = f"`{host}` is read as one more address to listen on"
+            help = "write NAME=VALUE"
+        elif further and host.endswith(".so"):
+            message = f"`{show(host)}` is read as one more address to listen on"
+            help = f'write loadmodule "{show(host)}"'
+        if not message:
+            return None
+        return Diagnostic(codes.SYNTAX_ERROR, message, endpoint.span, help, _NO_HOST, fix=fix)
 
     @staticmethod
     def _from(word: Token, endpoint: Endpoint) -> Span:
@@ -215,14 +263,36 @@ class Builder(StatementBuilder):
 
     # ---- modules -----------------------------------------------------------------------------------------------
 
-    def loadmodule(self, word: Token, name: Token) -> ast.LoadModule:
-        return self._load(between(word, name), name, None)
+    def loadmodule(self, word: Token, name: Token) -> list[ast.LoadModule]:
+        loads = [self._load(between(word, name), name, None)]
+        joined = list(_MODULE_STRING.finditer(name.span.text))
+        for number, found in enumerate(joined if len(joined) > 1 else ()):  # strings in a row are one
+            span = Span(name.file, name.start + found.start(), name.start + found.end())
+            text = String(span, Text(span, found[1], ((0, span.start + 1),)))
+            if not number:
+                loads.clear()
+            else:
+                self.diagnostics.append(
+                    Diagnostic(
+                        codes.SYNTAX_ERROR,
+                        f"`loadmodule` is missing before `{show(found[0])}`",
+                        span,
+                        f"write loadmodule {show(found[0])}",
+                        ("Kamailio joins the two names, does not find such a module and refuses to start",),
+                        fix=Fix(Span(span.file, span.start, span.start), "loadmodule "),
+                    )
+                )
+            loads.append(self._loaded(between(word, name), text, None))
+        return loads
 
     def loadmodule_call(self, word: Token, _: Token, name: Token, *rest: Token) -> ast.LoadModule:
         return self._load(between(word, rest[-1]), name, self.string(rest[1]) if len(rest) == 3 else None)
 
     def _load(self, span: Span, name: Token, options: String | None) -> ast.LoadModule:
-        text = self.string(name)
+        return self._loaded(span, self.string(name), options)
+
+    @staticmethod
+    def _loaded(span: Span, text: String, options: String | None) -> ast.LoadModule:
         return ast.LoadModule(span, text, text.value.rpartition("/")[2].removesuffix(".so"), options)
 
     def loadpath(self, word: Token, *rest: Token) -> ast.LoadPath:

@@ -55,23 +55,10 @@ _NAMES: Final = {
 _STATEMENTS: Final = frozenset(
     ("ID", "IF", "WHILE", "SWITCH", "LEAVE", "BREAK", "VARIABLE", "AVP_OR_VARIABLE", "ATTRIBUTE", "ROUTE", ";")
 )
-_BINARY: Final = frozenset(
+BINARY: Final = frozenset(
     ("OR", "AND", "|", "&", "^", "<<", ">>", "EQUALS", "INTEGER_EQUALS", "=~", "COMPARE", "+", "-", "*", "/", "MOD")
 )
 _COMMANDS: Final = frozenset(("IF", "WHILE", "SWITCH", "CASE", "LEAVE"))
-HABITS: Final = {
-    "elseif": "write `else if`",
-    "elsif": "write `else if`",
-    "elif": "write `else if`",
-    "for": "there is only `while`",
-    "foreach": "there is only `while`",
-    "do": "there is only `while`",
-    "continue": "there is no such word: put the rest of the loop's body into an `if`",
-    "function": "there are only route blocks: write `route[NAME] { ... }`",
-    "then": "there is no such word: leave it out",
-    "endif": "blocks end with `}`",
-    "end": "blocks end with `}`",
-}
 
 
 def token_name(token: Token | None) -> str:
@@ -106,7 +93,7 @@ def expected(terminals: Iterable[str]) -> str:
         left &= {")", "EQUALS"}
     if "OR" in left:
         found.append("an operator")
-        left -= _BINARY
+        left -= BINARY
     if {"ID", "NUMBER", "IPV6"} <= left:
         found.append("an address or a host name")
         left -= {"ID", "NUMBER", "IPV6", "NUM_ID", "STRING", "["}
@@ -159,6 +146,24 @@ def title(values: Sequence[object]) -> str:
     return ""
 
 
+def heading(tokens: Sequence[Token]) -> str:
+    """The head of a block as it is written: `route[A]`."""
+    word = str(tokens[0].value)
+    if len(tokens) > 2 and tokens[1].terminal == "[":
+        return f"{word}[{spelling(tokens[2])}]"
+    return word
+
+
+def head(values: Sequence[object]) -> str:
+    """What a `{` is missing behind."""
+    for value in reversed(values):
+        if isinstance(value, Token) and value.terminal in _COMMANDS:
+            return f"the `{value.value}`"
+        if isinstance(value, Token) and value.terminal.endswith("ROUTE"):
+            return title(values) or f"`{value.value}`"
+    return "the head of the block"
+
+
 def spelling(token: Token) -> str:
     return show(token.value.value if isinstance(token.value, Text) else token.value)
 
@@ -172,6 +177,23 @@ def is_glued(last: Token | None, token: Token | None) -> bool:
     if last is None or token is None or token.terminal not in ("{", "["):
         return False
     return last.terminal in ("VARIABLE", "AVP_OR_VARIABLE") and last.end == token.start
+
+
+def _tail(token: Token) -> str:
+    """An index or a transformation up to its closing bracket, on its line."""
+    line = token.file.text[token.start : token.start + 80].partition("\n")[0]
+    end = line.find("]" if token.terminal == "[" else "}")
+    return show(line[: end + 1])
+
+
+def comment_behind(token: Token) -> Span | None:
+    """A comment right behind a token on its line."""
+    text = token.file.text
+    if text[token.end : token.end + 1] not in ("#", "/"):
+        return None
+    line_end = text.find("\n", token.end)
+    line_end = len(text) if line_end < 0 else line_end
+    return Span(token.file, token.end, token.end + len(text[token.end : line_end].rstrip()))
 
 
 class Fault(NamedTuple):
@@ -199,21 +221,25 @@ def fault(reading: Reading, at: int) -> Fault:
     if last is not None and (last.terminal == "EVENT_ROUTE" or (before and before.terminal == "EVENT_ROUTE")):
         span = last.span if last.terminal == "EVENT_ROUTE" or token is None else last.span.to(token.span)
         return Fault("event_route needs the name of an event", span, "write `event_route[module:event]`")
-    if last is not None and last.terminal == "LOADMODULE" and token is not None and token.terminal == "ID":
-        return Fault(
-            "loadmodule needs the name of the module in quotes", token.span, f'write loadmodule "{token.value}.so"'
-        )
+    if (
+        last is not None
+        and last.terminal == "LOADMODULE"
+        and (token is None or "\n" in token.file.text[last.end : token.start])
+    ):
+        return Fault("loadmodule needs the name of a module", last.span, 'write loadmodule "NAME.so"')
     span = reading.span(at)
-    if is_glued(last, token) and last is not None:
-        tail = "[0]" if reading.terminal(at) == "[" else "{s.len}"
+    if is_glued(last, token) and last is not None and token is not None:
+        name = spelling(last)[1:]
+        tail = _tail(token) or ("[0]" if token.terminal == "[" else "{s.len}")
+        inner = reading.terminal(at + 1) == "ID" and name.isidentifier()
         return Fault(
             "an index or a transformation needs parentheses around the variable",
             last.span.to(span),
-            f"write $({spelling(last)[1:]}{tail})",
+            f"write ${name}({tail[1:-1]})" if inner and token.terminal == "[" else f"write $({name}{tail})",
         )
-    if token is not None and token.value == "+=":
-        return Fault("there is no `+=`", span, "write the variable again: `$var(x) = $var(x) + 1`")
     if last is not None and token is not None and "?" in token.file.text[last.end : token.start]:
+        question = token.file.text.index("?", last.end)
+        span = Span(token.file, question, question + 1)
         return Fault("there is no `? :`", span, "write selval(condition, value, other value)")
     words = expected(could)
     help = f"{words} can stand here" if words else ""

@@ -14,6 +14,7 @@ from evapi_cfg.source import SourceFile, Span, show
 from evapi_cfg.syntax.keywords import DIRECTIVE_WORDS
 
 MODES: Final = ("KAMAILIO", "OPENSER", "SER", "MAXCOMPAT", "ALL")
+INSTEAD: Final = {"include": ("include_file",), "import": ("import_file",), "if": ("ifdef",), "end": ("endif",)}
 REFUSED: Final = ("Kamailio refuses to start",)
 
 
@@ -35,6 +36,93 @@ def odd_quotes(span: Span) -> Diagnostic:
         span,
         "write the missing quote, or remove the one too many",
         ("Kamailio reads a string on, over the ends of lines, to the next quote or the end of the file",),
+    )
+
+
+def bare_quote(span: Span) -> Diagnostic:
+    single = span.file.text[span.start - 1] == "'"
+    return Diagnostic(
+        codes.SYNTAX_ERROR,
+        "the string ends before this word: a quote inside it is not escaped",
+        span,
+        "write the text in double quotes: nothing can be escaped in single ones"
+        if single
+        else 'write `\\"` for a quote inside a string',
+        REFUSED,
+    )
+
+
+TYPOGRAPHIC: Final = tuple(f"\xe2\x80{last}" for last in "\x9c\x9d\x9e\x9f\x98\x99\x9a\x9b")  # double, then single
+_CLOSING: Final = (
+    {"`": ("`",)}
+    | dict.fromkeys(TYPOGRAPHIC[:4], (*TYPOGRAPHIC[:4], '"'))
+    | dict.fromkeys(TYPOGRAPHIC[4:], (*TYPOGRAPHIC[4:], "'"))
+)
+
+
+def typographic_quote(span: Span) -> Diagnostic:
+    return Diagnostic(
+        codes.TYPOGRAPHIC_QUOTE,
+        f"{'a backquote' if span.text == '`' else f'`{show(span.text)}`'} is no quotation mark of the language",
+        span,
+        'write a plain `"`',
+        ("Kamailio ignores it, and reads what stands behind it as words of the language", *REFUSED),
+    )
+
+
+def typographic_string(text: str, start: int) -> int:
+    """Where a text in typographic quotes that starts there is closed on the same line; -1 where it is not."""
+    mark = next((mark for mark in _CLOSING if text.startswith(mark, start)), "")
+    if not mark:
+        return -1
+    line_end = text.find("\n", start)
+    line_end = len(text) if line_end < 0 else line_end
+    places = (text.find(end, start + len(mark), line_end) for end in _CLOSING[mark])
+    return min((place for place in places if place >= 0), default=-1)
+
+
+def typographic_end(text: str, end: int) -> int:
+    """Where the typographic quote starts that ends at `end`; `end` where there is none."""
+    return next((end - len(mark) for mark in TYPOGRAPHIC if text.endswith(mark, 0, end)), end)
+
+
+def conflict_marker(span: Span) -> Diagnostic:
+    return Diagnostic(
+        codes.SYNTAX_ERROR,
+        "a conflict marker of a version control",
+        span,
+        "resolve the conflict: keep one of the two sides and remove the three markers",
+        REFUSED,
+    )
+
+
+def foreign_comment(span: Span) -> Diagnostic:
+    return Diagnostic(
+        codes.SYNTAX_ERROR,
+        f"`{span.text}` begins no comment",
+        span,
+        "a comment begins with `#` or `//`, or stands between `/*` and `*/`",
+        REFUSED,
+    )
+
+
+def defined_equals(span: Span) -> Diagnostic:
+    return Diagnostic(
+        codes.SYNTAX_ERROR,
+        "the value of this define begins with `=`",
+        span,
+        "remove it: the value stands right behind the name",
+        ("Kamailio puts all behind the name in its place, and refuses to start",),
+    )
+
+
+def defined_semicolon(span: Span) -> Diagnostic:
+    return Diagnostic(
+        codes.SYNTAX_ERROR,
+        "the value of this define ends with `;`",
+        span,
+        "remove it: the value is all up to the end of the line",
+        ("Kamailio puts all behind the name in its place, and refuses to start",),
     )
 
 
@@ -189,7 +277,15 @@ def comment(span: Span, text: str) -> Diagnostic | None:
             f"write a name behind `#!{word}`",
             ("Kamailio takes the line as a comment without a word",),
         )
-    names = near(word, (*DIRECTIVE_WORDS, *MODES))
+    if word.replace("_", "") in ("elif", "elseif", "elsif"):
+        return Diagnostic(
+            codes.IGNORED_DIRECTIVE,
+            f"`#!{word}` is no directive, only a comment",
+            at,
+            "close the condition with `#!endif` and open another one, or nest it behind `#!else`",
+            ("Kamailio takes the line as a comment without a word",),
+        )
+    names = INSTEAD.get(word) or near(word, (*DIRECTIVE_WORDS, *MODES))
     names = tuple(name for name in names if name[:2] == "if") or names
     glued = [name for name in ("ifdef", "ifndef", "ifexp", "define") if word.startswith(name)]
     return Diagnostic(

@@ -6,20 +6,17 @@ token may run into it. This module knows no token.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from evapi_cfg.source import SourceFile, Span
 from evapi_cfg.syntax.ast import Text
+from evapi_cfg.syntax.corrections import NO_CORRECTIONS, Corrections
 from evapi_cfg.syntax.preprocess import Preprocessor
 from evapi_cfg.syntax.tokens import Token, Tokens
 
 FIRST_WINDOW: Final = 256  # characters behind a define's use that its value is read together with, at first
 MARGIN: Final = 64  # a token that ends nearer than this to the end of an unfinished window may be longer: enlarge it
 NEVER: Final = 1 << 60
-
-
-NO_STRINGS: Final[Mapping[tuple[str, int], int]] = {}
 
 
 class Frame:
@@ -48,10 +45,10 @@ class NeedMore(Exception):
 class Frames:
     """The stack of frames, and what was found in them."""
 
-    def __init__(self, preprocessor: Preprocessor, closed: Mapping[tuple[str, int], int] = NO_STRINGS) -> None:
-        """`closed`: strings that lack their closing quote, by file and start, and where they are taken to end."""
+    def __init__(self, preprocessor: Preprocessor, corrections: Corrections = NO_CORRECTIONS) -> None:
         self.pre = preprocessor
-        self._closed = closed
+        self._corrections = corrections
+        self._strings = corrections.has_strings
         self.tokens: Tokens = []
         self.frames: list[Frame] = []
         self.top: Frame
@@ -94,6 +91,11 @@ class Frames:
         return Text(Span(self.top.file, start, end), value, marks)
 
     # ---- the stack -------------------------------------------------------------------------------------------------
+
+    def _push_file(self, file: SourceFile) -> None:
+        text, said = self._corrections.text(file)
+        self.pre.diagnostics += said
+        self._push(Frame(text, file))
 
     def _push(self, frame: Frame) -> None:
         frame.mark = (len(self.tokens), len(self.pre.diagnostics))

@@ -25,6 +25,7 @@ from evapi_cfg.syntax.tokens import (
     IPV6,
     MARK,
     NUMBER,
+    OPERAND,
     OPERATOR,
     OPERATORS,
     PLAIN_STRING,
@@ -45,7 +46,7 @@ class Scanner(States):
 
     def scan(self, file: SourceFile) -> Tokens:
         self.pre.enter(file)
-        self._push(Frame(file.text, file))
+        self._push_file(file)
         while self.frames:
             try:
                 self._run()
@@ -117,7 +118,7 @@ class Scanner(States):
             elif kind == PLAIN_STRING:
                 if limit != NEVER and not text[pos:].strip(BLANK):
                     raise NeedMore
-                if self._closed:
+                if self._strings:
                     pos = self._quoted(text, start)
                     continue
                 value = self.text_value(text[start + 1 : pos - 1], start, pos, ((0, start + 1),))
@@ -138,7 +139,12 @@ class Scanner(States):
                 if pos == start + 1:
                     self.emit(":", ":", start, pos)
             elif kind == MARK:
-                pos = self._select(text, start) if text[start] == "@" else self._attribute(text, start, pos)
+                if text[start] == "@":
+                    pos = self._select(text, start)
+                elif self._is_percent(text, pos):
+                    self.emit("RESERVED", "%", start, pos)
+                else:
+                    pos = self._attribute(text, start, pos)
             elif kind == UNKNOWN:
                 pos = self._unknown(text, start)
             else:
@@ -218,11 +224,27 @@ class Scanner(States):
             pos = found.end()
         return pos
 
+    def _is_percent(self, text: str, pos: int) -> bool:
+        """Whether a `%` stands behind a value, where no attribute can stand."""
+        last = self.tokens[-1].terminal if self.tokens else ""
+        return last in ("VARIABLE", "AVP_OR_VARIABLE", "NUMBER") or (last == ")" and bool(OPERAND.match(text, pos)))
+
     def _unknown(self, text: str, start: int) -> int:
+        quote = faults.typographic_string(text, start)
+        if quote >= 0:
+            return self._typographic(text, start, quote)
         end = start + 1
         while end < len(text) and is_unknown(text[end]):
             end += 1
         self.pre.diagnostics.append(faults.dropped(self.span(start, end), text[start:end]))
+        return end
+
+    def _typographic(self, text: str, start: int, quote: int) -> int:
+        """A text in typographic quotes, which is read as the string that is meant."""
+        size = 1 if text[start] == "`" else len(faults.TYPOGRAPHIC[0])
+        end = quote + (1 if text[quote] in "\"'`" else size)
+        self.pre.diagnostics.append(faults.typographic_quote(self.span(start, start + size)))
+        self._string(self.text_value(text[start + size : quote], start, end, ((0, start + size),)), start, end)
         return end
 
     # ---- directives --------------------------------------------------------------------------------------------
@@ -311,7 +333,7 @@ class Scanner(States):
         span = self.span(begin, end) if end > begin else self.span(start, pos)
         file = self.pre.include(word, text[begin:end], span)
         if file is not None:
-            self._push(Frame(file.text, file))
+            self._push_file(file)
             return True
         last = self.pre.diagnostics[-1].code if self.pre.diagnostics else None
         if last is codes.BAD_INCLUDE_NAME:

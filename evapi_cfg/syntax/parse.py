@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Final
 
 from evapi_cfg.diagnostics import codes
@@ -17,15 +16,17 @@ from evapi_cfg.diagnostics.model import Diagnostic, Severity
 from evapi_cfg.source import SourceFile, Span
 from evapi_cfg.syntax.ast import Config
 from evapi_cfg.syntax.build_top import Builder
-from evapi_cfg.syntax.faults import empty_file, end_of_open_string, is_open_string
+from evapi_cfg.syntax.corrections import Corrections, of_string
+from evapi_cfg.syntax.faults import empty_file, is_open_string
 from evapi_cfg.syntax.grammar import tables
 from evapi_cfg.syntax.lexer import Scanner
+from evapi_cfg.syntax.mending import Define
 from evapi_cfg.syntax.preprocess import VERSION, Preprocessor
 from evapi_cfg.syntax.recover import Parser
 from evapi_cfg.syntax.tokens import Token
 
 NO_DEFINES: Final[Mapping[str, str | None]] = {}
-MAX_CLOSED_STRINGS: Final = 20  # each costs one more reading of the whole text
+MAX_CORRECTIONS: Final = 20  # each costs one more reading of the whole text
 DROPPING: Final = (
     codes.DROPPED_CHARACTER,
     codes.BYTE_ORDER_MARK,
@@ -98,32 +99,32 @@ def parse_text(
     version: tuple[int, int, int] = VERSION,
 ) -> Parsed:
     """Reads a text, one character per byte. `read` opens what it includes, by name, and raises OSError."""
-    closed: dict[tuple[str, int], int] = {}
-    last_try = False
+    corrected = Corrections()
+    corrects = True
     found: list[Diagnostic] = []
     while True:
         file = SourceFile(name, text)
-        preprocessor = Preprocessor(defines, environ, read, modules, version)
-        tokens = Scanner(preprocessor, closed).scan(file)
+        preprocessor = Preprocessor(defines, environ, read, modules, corrected, version)
+        tokens = Scanner(preprocessor, corrected).scan(file)
         preprocessor.finish()
-        suspect = None if last_try else _swallowing_string(preprocessor, tokens)
-        if suspect is not None and (suspect.file.name, suspect.start) not in closed:
-            closed[suspect.file.name, suspect.start] = end_of_open_string(suspect)
-            last_try = len(closed) == MAX_CLOSED_STRINGS
+        suspect = _swallowing_string(preprocessor, tokens) if corrects else None
+        if suspect is not None and corrected.add(of_string(suspect)):
+            corrects = corrected.count < MAX_CORRECTIONS
             continue
         builder = Builder()
-        faulty = {_line(item) for item in _errors(preprocessor)} | set(_behind_variables(preprocessor, tokens))
-        parser = Parser(tables(), builder, tokens, file, faulty)
-        items = parser.parse(suspicious=not last_try)
-        if parser.suspect is None:
+        faulty = {_line(item) for item in _errors(preprocessor)}
+        parser = Parser(tables(), builder, tokens, file, faulty, _defines(preprocessor))
+        items = parser.parse(corrects)
+        if parser.correction is None and parser.define_correction is None:
             break
-        at = parser.suspect.span
-        last_try = len(closed) == MAX_CLOSED_STRINGS or (at.file.name, at.start) in closed
-        closed[at.file.name, at.start] = end_of_open_string(at) if "\n" in at.text else at.start + 1
+        new = [corrected.add(item) for item in (parser.correction, *parser.more_corrections) if item is not None]
+        if parser.define_correction is not None:
+            new.append(corrected.add_define(*parser.define_correction))
+        corrects = any(new) and corrected.count < MAX_CORRECTIONS
     if not tokens and not any(True for _ in _errors(preprocessor)):
         found.append(empty_file(file))
-    found += _told(preprocessor.diagnostics, parser)
-    found += builder.diagnostics
+    found += _told(preprocessor.diagnostics, parser, builder.diagnostics)
+    found += dict.fromkeys(builder.diagnostics)  # what has been read again would say it twice
     config = Config(
         Span(file, 0, len(text)),
         tuple(items),
@@ -145,35 +146,31 @@ def _swallowing_string(preprocessor: Preprocessor, tokens: Sequence[Token]) -> S
     return None
 
 
+def _defines(preprocessor: Preprocessor) -> list[Define]:
+    """Those of the files."""
+    places = ((name, value, preprocessor.defined_at(name)) for name, value in preprocessor.defines.items())
+    return [Define(name, value, at) for name, value, at in places if value is not None and at is not None]
+
+
 def _errors(preprocessor: Preprocessor) -> Iterator[Diagnostic]:
     return (item for item in preprocessor.diagnostics if item.severity is Severity.ERROR)
 
 
-def _behind_variables(preprocessor: Preprocessor, tokens: Sequence[Token]) -> Iterator[tuple[SourceFile, int]]:
-    """The lines of the tokens behind variables that are not closed: what such a variable has swallowed, mostly a `;`,
-    is missing there."""
-    open_variables = {
-        (item.span.file, item.span.start) for item in preprocessor.diagnostics if item.code is codes.UNCLOSED_VARIABLE
-    }
-    if not open_variables:
-        return
-    for token, following in pairwise(tokens):
-        if (token.file, token.start) in open_variables:
-            yield following.file, following.file.line_number(following.start)
-
-
-def _told(scanned: Sequence[Diagnostic], parser: Parser) -> list[Diagnostic]:
+def _told(scanned: Sequence[Diagnostic], parser: Parser, built: Sequence[Diagnostic]) -> list[Diagnostic]:
     """What the scanner and the parser found, without what follows from something else: where a comment or a string
     swallows the rest of the file, its end comes too early for the parser; and what the scanner drops is no second
     fault on a line that does not fit."""
     swallowed = any(item.code in SWALLOWING for item in scanned)
     parsed = [item for item in parser.diagnostics if not (swallowed and parser.ends_early and item.code in EARLY_END)]
+    broken = {_line(item) for item in built if item.code is codes.BAD_VARIABLE}
+    parsed = [item for item in parsed if _line(item) not in broken]  # its parentheses may have swallowed something
     comments = {_line(item): item for item in scanned if item.code is codes.COMMENT_IN_DEFINE}
     for number, item in enumerate(parsed):
         cause = comments.get(_line(item))
         if cause is not None:  # it is the fault, only graver than a warning
             parsed[number] = replace(cause, code=codes.SYNTAX_ERROR)
     lines = {_line(item) for item in parsed}
+    lines |= {_line(item) for item in scanned if item.code is codes.TYPOGRAPHIC_QUOTE}
     found: list[Diagnostic] = []
     for item in scanned:
         if item.code in DROPPING and _line(item) in lines:

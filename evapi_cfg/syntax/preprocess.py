@@ -9,20 +9,20 @@ from __future__ import annotations
 import os.path
 import re
 from collections.abc import Callable, Container, Mapping
-from dataclasses import replace
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from evapi_cfg.diagnostics import codes
-from evapi_cfg.diagnostics.model import Code, Diagnostic, Fix, Related
+from evapi_cfg.diagnostics.model import Code, Diagnostic, Related
 from evapi_cfg.source import SourceFile, Span, show, store
 from evapi_cfg.syntax.ast import Text
-from evapi_cfg.syntax.ifexp import ExpressionError, Result, as_text, evaluate, is_true
+from evapi_cfg.syntax.conditions import NAME, REFUSED, Conditions, Place
+from evapi_cfg.syntax.corrections import NO_CORRECTIONS, Corrections
+from evapi_cfg.syntax.ifexp import as_text
 from evapi_cfg.syntax.keywords import TERMINALS
 from evapi_cfg.syntax.subst import SubstError, Substitution, parse_substitution
 from evapi_cfg.values import NULL_TEXT
 
 Mode: TypeAlias = Literal["max", "kamailio", "ser"]
-Place: TypeAlias = "Callable[[int, int], Span]"  # offsets in the text being read -> span
 
 VERSION: Final = (6, 1, 4)
 FIRST_WITH_VALUES: Final = (5, 7)  # KAMAILIO_VERSION and OS_NAME
@@ -32,7 +32,6 @@ FIRST: Final[Mapping[str, tuple[int, int]]] = {
 }  # fmt: skip
 """Directives that older versions read as comments, and the version from which on they work."""
 MAX_DEFINES: Final = 512
-MAX_CONDITIONS: Final = 512
 MAX_INCLUDE_DEPTH: Final = 10
 MAX_INCLUDE_NAME: Final = 127  # with its quotes
 MAX_MODULE_NAME: Final = 59
@@ -45,26 +44,18 @@ DIRECTIVE: Final = re.compile(
     r"|substdefs|substdef|subst|defenvs|defenv|trydefenvs|trydefenv|include_file|import_file)"
 )
 SKIPPED_DIRECTIVE: Final = re.compile(r"(?:\#!|!!)(?:(?:ifdef|ifndef|ifexp)[ \t\b\r]+|(?:else|endif)[ \t\b\r]*\n)")
-IGNORED_ELSE: Final = re.compile(r"(?:\#!|!!)else[ \t\b\r]+[^\s].*")
+IGNORED_ELSE: Final = re.compile(r"(?:\#!|!!)(?:else[ \t\b\r]+[^\s]|el(?:se)?_?if).*")
 _MODES: Final[dict[str, Mode]] = {
     "KAMAILIO": "kamailio", "OPENSER": "kamailio", "SER": "ser", "MAXCOMPAT": "max", "ALL": "max",
 }  # fmt: skip
-_ID: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_IGNORED_END: Final = re.compile(r"(?:\#!|!!)endif[ \t\b\r]*(?:[^\s].*|\Z)")
 _CLASSES: Final = "env|envn|def|defn|defv|defs"
 _VALUE_OF: Final = re.compile(rf"\$(?:({_CLASSES})\(([^()]*)\)|\(({_CLASSES})\(([^()]*)\)\))")
 _VARIABLE: Final = re.compile(r"\$(?:[A-Za-z_?]\w*(?:\([^()]*\))?|\([^()]*(?:\([^()]*\)[^()]*)*\)|\$)")
 _NAME_ESCAPES: Final = {"t": "\t", "n": "\n", "r": "\r"}
 BLANK: Final = " \t\b\r"
-REFUSED: Final = ("Kamailio refuses to start",)
 
 
-class _Condition(NamedTuple):
-    holds: bool
-    span: Span
-
-
-class Preprocessor:
+class Preprocessor(Conditions):
     """The state of the preprocessor while one configuration is read."""
 
     def __init__(
@@ -73,22 +64,20 @@ class Preprocessor:
         environ: Mapping[str, str],
         read: Callable[[str], str],
         modules: Container[str] | None = None,
+        corrections: Corrections = NO_CORRECTIONS,
         version: tuple[int, int, int] = VERSION,
     ) -> None:
-        self.defines: dict[str, str | None] = {}
-        self.diagnostics: list[Diagnostic] = []
+        super().__init__()
         self.files: list[SourceFile] = []
         self.open_files: list[SourceFile] = []
         self.mode: Mode = "max"
         self._environ = environ
         self._read = read
         self._modules = modules
+        self._corrections = corrections
         self._defined_at: dict[str, Span] = {}
         self._full = False  # there is no room for more defines, and that has been said
         self._rules: list[Substitution] = []
-        self._conditions: list[_Condition] = []
-        self._extra_ends: list[Span] = []
-        self._ignored_ends: list[Span] = []
         self._version = version
         self._not_undone: dict[str, Diagnostic] = {}  # what a directive would undefine that this version ignores
         major, minor, patch = version
@@ -98,19 +87,6 @@ class Preprocessor:
             self.defines["KAMAILIO_VERSION"] = str(major * 1_000_000 + minor * 1_000 + patch)
             self.defines["OS_NAME"] = "Linux"
         self.defines.update(defines)
-
-    def report(
-        self,
-        code: Code,
-        message: str,
-        span: Span,
-        *,
-        help: str = "",
-        notes: tuple[str, ...] = (),
-        related: tuple[Related, ...] = (),
-        fix: Fix | None = None,
-    ) -> None:
-        self.diagnostics.append(Diagnostic(code, message, span, help, notes, related, fix))
 
     # ---- the one door for the scanner --------------------------------------------------------------------------
 
@@ -141,7 +117,7 @@ class Preprocessor:
     # ---- defines -----------------------------------------------------------------------------------------------
 
     def _define(self, word: str, text: str, start: int, pos: int, place: Place) -> int:
-        found = _ID.search(text, pos)
+        found = NAME.search(text, pos)
         if found is None:
             return len(text)
         name, begin, end = found[0], found.start(), found.end()
@@ -171,6 +147,12 @@ class Preprocessor:
             return line_end
         if word.startswith("defexp") and value is not None:
             value = self._expression_value(value, word == "defexps", place(end, line_end))
+        corrected = self._corrections.defines.get(name)
+        if corrected is not None and value is not None:
+            first = text.index(value[0], end)
+            last = len(text[:line_end].rstrip()) - 1
+            value, fault = corrected
+            self.diagnostics.append(fault(place(first, first + 1) if text[first] == "=" else place(last, last + 1)))
         self.set(name, value, at)
         return line_end
 
@@ -199,7 +181,7 @@ class Preprocessor:
     def _undefine(self, word: str, text: str, start: int, pos: int, place: Place) -> int:
         line_end = text.find("\n", pos)
         line_end = len(text) if line_end < 0 else line_end
-        found = _ID.search(text, pos, line_end)
+        found = NAME.search(text, pos, line_end)
         if found is None:
             return line_end
         name = found[0]
@@ -227,7 +209,7 @@ class Preprocessor:
                 place(start, start + len(word) + 2),
                 notes=("earlier versions read the line as a comment",),
             )
-            if "undef" in word and (found := _ID.search(text, pos, line_end)):
+            if "undef" in word and (found := NAME.search(text, pos, line_end)):
                 self._not_undone[found[0]] = self.diagnostics[-1]
         return line_end
 
@@ -294,17 +276,6 @@ class Preprocessor:
             related=(Related("first defined here", first),) if first else (),
         )
 
-    def _bad_name(self, text: str, begin: int, end: int, place: Place) -> None:
-        while end < len(text) and (text[end].isalnum() or text[end] in "_-"):
-            end += 1
-        self.report(
-            codes.BAD_DEFINE_NAME,
-            f"`{text[begin:end]}` is no name for a define: it may not hold `-`",
-            place(begin, end),
-            help=f"write `{text[begin:end].replace('-', '_').rstrip('_')}`",
-            notes=REFUSED,
-        )
-
     def _room(self, at: Span) -> bool:
         if len(self.defines) < MAX_DEFINES:
             return True
@@ -323,152 +294,6 @@ class Preprocessor:
         name = path.rpartition("/")[2].removesuffix(".so")
         if len(name) <= MAX_MODULE_NAME and (self._modules is None or name in self._modules):
             self.defines.setdefault(f"MOD_{name}", None)
-
-    # ---- conditions --------------------------------------------------------------------------------------------
-
-    @property
-    def skipping(self) -> bool:
-        return not all(condition.holds for condition in self._conditions)
-
-    def _if_defined(self, word: str, text: str, start: int, pos: int, place: Place) -> tuple[int, bool]:
-        found = _ID.search(text, pos)
-        if found is None:
-            self._conditions.append(_Condition(True, place(start, pos)))
-            return len(text), self.skipping
-        begin, end = found.span()
-        if "\n" in text[pos:begin]:
-            self.report(
-                codes.DIRECTIVE_RUNS_ON,
-                f"`#!{word}` takes its name from a later line",
-                place(start, pos),
-                help=f"write the name behind `#!{word}`",
-                notes=("Kamailio looks for the name over the ends of lines",),
-                related=(Related("this name", place(begin, end)),),
-            )
-        if text[end : end + 1] == "-":
-            self._bad_name(text, begin, end, place)
-        line_end = text.find("\n", end)
-        self._open((found[0] in self.defines) == (word == "ifdef"), place(start, end))
-        return (len(text) if line_end < 0 else line_end + 1), self.skipping
-
-    def _if_expression(self, text: str, start: int, pos: int, place: Place) -> tuple[int, bool]:
-        line_end = text.find("\n", pos)
-        if line_end < 0:
-            line_end = len(text)
-        result = self._evaluate(text[pos:line_end], place(pos, line_end))
-        self._open(result is not None and is_true(result), place(start, line_end))
-        return min(line_end + 1, len(text)), self.skipping
-
-    def _evaluate(self, text: str, at: Span) -> Result | None:
-        try:
-            return evaluate(text, self.defines)
-        except ExpressionError as error:
-            self.report(
-                codes.BAD_EXPRESSION,
-                f"the expression `{show(text.strip())}` has no value: {error.message}",
-                at,
-                notes=("Kamailio logs an error and goes on as if it were false",),
-            )
-            return None
-
-    def _open(self, holds: bool, span: Span) -> None:
-        if len(self._conditions) == MAX_CONDITIONS:
-            self.report(
-                codes.NESTED_TOO_DEEP,
-                f"more than {MAX_CONDITIONS} conditions are open",
-                span,
-                notes=REFUSED,
-            )
-        self._conditions.append(_Condition(holds, span))
-
-    def _else(self, at: Span, pos: int) -> tuple[int, bool]:
-        if self._conditions:
-            holds, span = self._conditions[-1]
-            self._conditions[-1] = _Condition(not holds, span)
-        else:
-            self.report(
-                codes.STRAY_DIRECTIVE,
-                "`#!else` without an open condition",
-                at,
-                notes=("Kamailio logs a warning and goes on",),
-            )
-        return pos, self.skipping
-
-    def _end(self, at: Span, pos: int) -> tuple[int, bool]:
-        if self._conditions:
-            self._conditions.pop()
-        else:
-            self._extra_ends.append(at)
-        return pos, self.skipping
-
-    def ignored_end(self, span: Span) -> None:
-        """A `#!endif` that is a comment, since something stands behind it."""
-        self._ignored_ends.append(span)
-
-    def finish(self) -> None:
-        """At the end of everything: as many conditions must have been closed as opened."""
-        even = len(self._extra_ends) == len(self._conditions)  # Kamailio only counts
-        code = codes.STRAY_DIRECTIVE if even else codes.UNBALANCED_CONDITION
-        notes = ("Kamailio only logs a warning: there are as many of one as of the other",) if even else REFUSED
-        for span in self._extra_ends:
-            if self._blame_comment(span):
-                continue
-            self.report(
-                code,
-                "`#!endif` without an open condition",
-                span,
-                help="remove it, or write the missing `#!ifdef`",
-                notes=notes,
-            )
-        ignored = list(self._ignored_ends)
-        for condition in reversed(self._conditions):
-            word = condition.span.text.split(None, 1)[0] if condition.span.text else "#!ifdef"
-            end = self._ignored_end_after(condition.span, ignored)
-            if end is None:
-                self.report(
-                    code,
-                    f"`{word}` is never closed",
-                    condition.span,
-                    help="write `#!endif` on a line of its own where the condition ends",
-                    notes=notes,
-                )
-                continue
-            tail = end.text.rstrip()
-            at_end = tail in ("#!endif", "!!endif")
-            self.report(
-                code,
-                "`#!endif` in the last line is a comment: the line has no end"
-                if at_end
-                else "`#!endif` with text behind it is a comment",
-                end,
-                help="end the line" if at_end else "put the text on a line of its own",
-                notes=("Kamailio sees no `#!endif` here", *notes),
-                related=(Related("the condition that stays open", condition.span),),
-            )
-
-    def _blame_comment(self, end: Span) -> bool:
-        """A `#!endif` too many is no fault where a misspelt `#!ifdef` stands before it: that one is."""
-        for number, item in enumerate(self.diagnostics):
-            if (
-                ((item.code is codes.IGNORED_DIRECTIVE and "`#!if" in item.help) or _is_newer_condition(item))
-                and item.span.file is end.file
-                and item.span.start < end.start
-            ):
-                related = (Related("the condition ends here", end),)
-                notes = (*item.notes, *REFUSED)
-                self.diagnostics[number] = replace(item, code=codes.UNBALANCED_CONDITION, notes=notes, related=related)
-                return True
-        return False
-
-    def _ignored_end_after(self, opened: Span, ignored: list[Span]) -> Span | None:
-        for span in ignored:
-            if span.file is opened.file and span.start > opened.start:
-                ignored.remove(span)
-                return span
-        found = _IGNORED_END.search(opened.file.text, opened.end)
-        if found is None or any(span.start == found.start() for span in self._ignored_ends):
-            return None
-        return Span(opened.file, found.start(), found.end())
 
     # ---- substitutions -----------------------------------------------------------------------------------------
 
@@ -600,10 +425,6 @@ class Preprocessor:
             related=(Related("included here", first),) if first else (),
         )
         return None
-
-
-def _is_newer_condition(item: Diagnostic) -> bool:
-    return item.code is codes.NEWER_DIRECTIVE and "`#!if" in item.message
 
 
 def _value_end(text: str, end: int) -> int:

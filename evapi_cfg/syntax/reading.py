@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from evapi_cfg.source import SourceFile, Span
+from evapi_cfg.syntax.ast import Text
 from evapi_cfg.syntax.grammar import END
 from evapi_cfg.syntax.keywords import PARAMETERS
 from evapi_cfg.syntax.lalr import Automaton
@@ -20,6 +21,13 @@ ROUTES: Final = frozenset(
 BEGINNINGS: Final = ROUTES | {"LOADMODULE", "LOADPATH", "MODPARAM", "MODPARAMX", "CFGENGINE"}  # never inside a block
 TOP_WORDS: Final = BEGINNINGS | PARAMETERS.keys() | {"FLAGS", "AVPFLAGS", "SUBST"}
 OPENINGS: Final = {"(": ")", "[": "]", "{": "}"}
+PLACEHOLDERS: Final = {
+    "NUMBER": "0",
+    "STRING": "",
+    "EQUALS": "==",
+    "AND": "&&",
+    "OR": "||",
+}  # what a token says that is put in
 LOOK: Final = 3  # tokens that must fit behind a repair
 
 
@@ -36,10 +44,11 @@ class Reading:
     # ---- tokens ------------------------------------------------------------------------------------------------
 
     def token(self, at: int) -> Token | None:
-        return self.tokens[at] if at < len(self.tokens) else None
+        return self.tokens[at] if 0 <= at < len(self.tokens) else None
 
     def terminal(self, at: int) -> str:
-        return self.tokens[at][0] if at < len(self.tokens) else END
+        """The token's kind; END behind the last one, "" before the first."""
+        return "" if at < 0 else self.tokens[at][0] if at < len(self.tokens) else END
 
     def span(self, at: int) -> Span:
         token = self.token(at)
@@ -70,7 +79,11 @@ class Reading:
     def place_tokens(self, at: int, terminals: tuple[str, ...]) -> None:
         """Puts tokens in that the author left out."""
         place = self.behind(at) if at else Span(self.file, 0, 0)
-        self.tokens[at:at] = [Token(terminal, terminal, place.start, place.end, place.file) for terminal in terminals]
+        values = ((terminal, PLACEHOLDERS.get(terminal, terminal)) for terminal in terminals)
+        self.tokens[at:at] = [
+            Token(terminal, Text(place, value) if terminal == "STRING" else value, place.start, place.end, place.file)
+            for terminal, value in values
+        ]
 
     def closed_at(self, at: int) -> int:
         """From an opening bracket to behind the one that closes it; or to the end of the statement."""
@@ -85,6 +98,31 @@ class Reading:
                     return at + 1
             elif terminal in ("{", "}"):
                 return at
+            at += 1
+        return at
+
+    def line_end(self, at: int) -> int:
+        """The number of the first token behind the line on which that one stands."""
+        file = self.tokens[at].file
+        line_end = file.text.find("\n", self.tokens[at].start)
+        end = at + 1
+        while (
+            end < len(self.tokens)
+            and self.tokens[end].file is file
+            and (line_end < 0 or self.tokens[end].start < line_end)
+        ):
+            end += 1
+        return end
+
+    def closed_at_depth(self, at: int) -> int:
+        """The number of the `)` that closes the parenthesis in which the token stands; that of the end of the statement
+        where none does."""
+        depth = 1
+        while at < len(self.tokens):
+            terminal = self.tokens[at].terminal
+            depth += (terminal == "(") - (terminal == ")")
+            if depth == 0 or terminal in (";", "{", "}"):
+                break
             at += 1
         return at
 
@@ -145,6 +183,15 @@ class Reading:
                     opened.pop()
         return opened
 
+    def before_open(self) -> Token | None:
+        """What stands before the innermost open bracket."""
+        opened = self.opened()
+        for number in range(len(self.values) - 1, 0, -1):
+            if opened and self.values[number] is opened[-1]:
+                before = self.values[number - 1]
+                return before if isinstance(before, Token) else None
+        return None
+
     def depth(self) -> int:
         """How many blocks are open."""
         return sum(token.terminal == "{" for token in self.opened())
@@ -165,10 +212,47 @@ class Reading:
         self.states.pop()
         return self.values.pop()
 
-    def cut(self) -> None:
-        """Takes half a statement off the stack."""
+    def cut(self, at: int) -> int:
+        """Takes half a statement off the stack. Gives the number of its first token; `at` is read next."""
+        first: object = None
         while not (self.is_list() or self.is_cases() or self.is_top()):
-            self.pop()
+            first = self.pop()
+        return self._number_of(first, at)
+
+    def _number_of(self, value: object, at: int) -> int:
+        """The number of the token with which something on the stack begins; `at` where there is nothing."""
+        if value is None:
+            return at
+        if isinstance(value, Token):
+            file, start = value.file, value.start
+        else:
+            span = getattr(value, "span", None)
+            if not isinstance(span, Span):
+                return at
+            file, start = span.file, span.start
+        number = at - 1
+        while number >= 0 and not (self.tokens[number].start == start and self.tokens[number].file is file):
+            number -= 1
+        if number < 0:
+            return at
+        if isinstance(value, Token):
+            while number > 0 and self.tokens[number] is not value and self.tokens[number - 1].start == start:
+                number -= 1
+        return number
+
+    def item_start(self, at: int) -> int:
+        """The number of the token with which the half-read item begins."""
+        for value in self.values:
+            if isinstance(value, Token):
+                number = at - 1
+                while number > 0 and self.tokens[number] is not value:
+                    number -= 1
+                return number
+        return at
+
+    def top_states(self) -> list[int]:
+        """The stack below the half-read item."""
+        return self.states[: 2 if self.values and isinstance(self.values[0], list) else 1]
 
     def cut_to_top(self) -> None:
         while not self.is_top():
@@ -178,7 +262,7 @@ class Reading:
         """Closes all open blocks. Half a statement is dropped, what was whole is kept."""
         while self.depth():
             if not self.is_cases() and not self.feed(";"):
-                self.cut()
+                self.cut(len(self.tokens))
                 self.feed(";")
             if not self.feed("}"):
                 self.cut_to_top()

@@ -6,6 +6,7 @@ from __future__ import annotations
 from evapi_cfg.source import Span
 from evapi_cfg.syntax import faults
 from evapi_cfg.syntax.ast import Text
+from evapi_cfg.syntax.corrections import of_string
 from evapi_cfg.syntax.frames import Frames
 from evapi_cfg.syntax.tokens import (
     ATTRIBUTE,
@@ -45,11 +46,11 @@ class States(Frames):
                 self.pre.loaded(value.value)
 
     def _quoted(self, text: str, start: int) -> int:
-        if self._closed and self.top.use is None:
-            end = self._closed.get((self.top.file.name, start))
-            if end is not None:
-                fault = faults.odd_quotes if end == start + 1 else faults.unclosed_string
-                self.pre.diagnostics.append(fault(Span(self.top.file, start, start + 1)))
+        if self._strings and self.top.use is None:
+            corrected = self._corrections.string(self.top.file, start)
+            if corrected is not None:
+                end, said = corrected
+                self.pre.diagnostics.append(said)
                 span = Span(self.top.file, start, end)
                 self._string(Text(span, text[start + 1 : end], ((0, start + 1),)), start, end)
                 return end
@@ -94,10 +95,12 @@ class States(Frames):
     def _unclosed(self, text: str, start: int) -> int:
         self._need()
         span = self.span(start, start + 1)
-        self.pre.diagnostics.append(faults.unclosed_string(span))
         if self.top.use is not None:
+            self.pre.diagnostics.append(faults.unclosed_string(span))
             return len(text)
-        end = faults.end_of_open_string(span)
+        correction = of_string(span)
+        end = correction.end
+        self.pre.diagnostics.append(correction.fault(Span(span.file, *correction.place)))
         self._string(Text(Span(span.file, start, end), text[start + 1 : end], ((0, start + 1),)), start, end)
         return end
 

@@ -61,6 +61,7 @@ OPERATORS: Final = {  # what is not here is its own terminal
     "+=": "RESERVED",
 }
 NUMBER: Final = re.compile(r"0|[1-9][0-9]*|0x[0-9a-fA-F]+|0[0-7]+|[01]+b")
+OPERAND: Final = re.compile(r"[ \t]*[0-9$(]")
 SELECT_NUMBER: Final = re.compile(r"0x[0-9a-fA-F]+|[01]+b|0[0-7]+|0|[1-9][0-9]*")
 IPV6: Final = tuple(
     re.compile(form)

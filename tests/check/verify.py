@@ -1,6 +1,6 @@
 """Holds what the samples and the pages say of Kamailio against one that is installed.
 
-    python tests/check/verify.py --command kamailio --version 5.6
+    python -m tests.check.verify --command kamailio --version 5.6
 
 Runs `-c` for each configuration and, where that accepts, a real start on a free port: for each sample, and for the
 wrong and the right example of each page. Prints what differs and then exits 1.
@@ -20,9 +20,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from pages import Example, pages
-
-from samples import samples
+from tests.check.pages import Example, pages
+from tests.check.samples import samples
 
 START_SECONDS = 8.0  # a start that has not failed by then counts as accepted; most are ready much earlier
 
@@ -43,18 +42,18 @@ def main() -> int:
     claims = [claim for claim in _claims(arguments.version, arguments.pages) if arguments.only in claim.name]
     wrong = 0
     for claim in claims:
-        verdict, log = _verdict(claim.example, arguments.command)
-        if verdict != claim.verdict:
+        found, log = verdict(claim.example, arguments.command)
+        if found != claim.verdict:
             wrong += 1
-            print(f"{claim.name}: Kamailio {verdict}, the file says {claim.verdict}\n{log}")
+            print(f"{claim.name}: Kamailio {found}, the file says {claim.verdict}\n{log}")
     print(f"{len(claims)} claims, {wrong} wrong")
     return 1 if wrong else 0
 
 
 def _claims(version: str, pages_only: bool) -> Iterator[Claim]:
     for sample in [] if pages_only else samples():
-        verdict = sample.verdict_5_6 if version == "5.6" else sample.verdict
-        yield Claim(sample.name, Example({"sample.cfg": sample.text, **sample.scripts}, {}), verdict)
+        said = sample.verdict_5_6 if version == "5.6" else sample.verdict
+        yield Claim(sample.name, Example({"sample.cfg": sample.text, **sample.scripts}, {}), said)
     for page in pages():
         if not page.verdicts[version]:
             continue
@@ -62,7 +61,7 @@ def _claims(version: str, pages_only: bool) -> Iterator[Claim]:
         yield Claim(f"{page.name}: right", page.example("Right"), "accepts")
 
 
-def _verdict(example: Example, command: str) -> tuple[str, str]:
+def verdict(example: Example, command: str) -> tuple[str, str]:
     environ = {**os.environ, **example.environ}
     with tempfile.TemporaryDirectory() as folder:
         for name, text in example.files.items():
