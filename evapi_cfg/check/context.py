@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from evapi_cfg.catalog import Catalog
+from evapi_cfg.check.endings import Endings
 from evapi_cfg.check.index import Index, build
 from evapi_cfg.check.scope import Scope
 from evapi_cfg.check.tables import Tables
@@ -38,3 +39,7 @@ class Context:
     @cached_property
     def variables(self) -> Variables:
         return Variables(self.scope, self.tables, avp_default=self.config.avp_default)
+
+    @cached_property
+    def endings(self) -> Endings:
+        return Endings(self.index, self.scope.routes)

@@ -58,12 +58,27 @@ def _report(parsed: Parsed, version: str) -> Report:
         found = [item for item in found if item.code not in (codes.UNDEFINED_ROUTE, codes.MISSING_ROUTE)]
     # What the parser could not read is no second fault because the checker does not know it either.
     unread = {_line(item) for item in said if item.severity is Severity.ERROR}
-    places = {(item.span.file, item.span.start) for item in said}
+    read = [item for item in said if not _is_explained(item, found)]
+    places = {(item.span.file, item.span.start) for item in read}
     rest = [item for item in found if _line(item) not in unread and (item.span.file, item.span.start) not in places]
     files = parsed.config.files
-    told = in_order(without_lost([*said, *rest], files), parsed.config)
+    told = in_order(without_lost([*read, *rest], files), parsed.config)
     return Report(tuple(told), parsed.config, files)
 
 
 def _line(item: Diagnostic) -> tuple[SourceFile, int]:
     return item.span.file, item.span.file.line_number(item.span.start)
+
+
+def _is_explained(item: Diagnostic, found: list[Diagnostic]) -> bool:
+    """Whether the checker says why something is ignored that the parser ignores."""
+    span = item.span
+    if item.code is codes.DROPPED_CHARACTER:
+        return any(
+            other.code in (codes.BIDI_CONTROL, codes.NUL_CHARACTER)
+            and (other.span.file, other.span.start) == (span.file, span.start)
+            for other in found
+        )
+    if item.code is codes.IGNORED_DIRECTIVE and span.file.text.startswith("\r", span.end):
+        return any(other.code is codes.CARRIAGE_RETURN and other.span.file is span.file for other in found)
+    return False

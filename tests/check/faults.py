@@ -14,10 +14,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.check.pages import UNSEEN
+
 FOLDER = Path(__file__).parent / "faults"
 BASE = (FOLDER / "base.cfg").read_text("utf-8")
 _EXPECTED = re.compile(r'  # (?P<severity>error|warning): (?P<code>[a-z-]+)(?: "(?P<text>[^"]*)")?$')
-_UNSEEN = {"{BOM}": "\ufeff", "{CR}": "\r", "{NUL}": "\0", "{RLO}": "\u202e"}
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def _fault(file: str, chunk: str) -> Fault:
         expected = _EXPECTED.search(line)
         if expected is not None:
             line = line[: expected.start()]
-        for seen, unseen in _UNSEEN.items():
+        for seen, unseen in UNSEEN.items():
             line = line.replace(seen, unseen)
         if "«" in line:
             start, end = line.index("«"), line.index("»") - 1

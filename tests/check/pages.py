@@ -14,6 +14,8 @@ import evapi_cfg.diagnostics
 FOLDER = Path(evapi_cfg.diagnostics.__file__).parent / "pages"
 # What stands in bold: the words of the samples. "" where a version does not know what the page is about.
 VERDICTS = {"refuses": "refuses", "fails at start": "fails", "accepts": "accepts", "does not know": ""}
+# Characters that an editor does not show, as examples write them.
+UNSEEN = {"{BOM}": "\ufeff", "{CR}": "\r", "{NUL}": "\0", "{RLO}": "\u202e"}
 
 _FENCE = re.compile(r"^```(?P<kind>\w*)(?P<words>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _SERIES = re.compile(r"^(?P<first>.*)\n\s*# \.\.\.\n(?P<last>.*)$", re.MULTILINE)
@@ -49,6 +51,8 @@ class Page:
                 variable, _, value = words.pop("env").partition("=")
                 environ[variable] = value
             text = _SERIES.sub(_series, fence["text"])
+            for seen, unseen in UNSEEN.items():
+                text = text.replace(seen, unseen)
             files[name] = text if name != "kamailio.cfg" or "plain" in words else _whole(text, words.pop("load", ""))
             assert not words.keys() - {"plain"}, f"{self.name}: unknown words in the info string: {words}"
         assert "kamailio.cfg" in files, f"{self.name}: no block for the configuration itself under {heading}"

@@ -12,14 +12,20 @@ from evapi_cfg.check.context import Context
 from evapi_cfg.check.sense import (
     characters,
     comparisons,
+    conditions,
+    defines,
     events,
     flow,
     foreign_regexes,
+    json_fields,
     json_texts,
-    names,
+    parked,
     quotes,
     reach,
+    resumed,
     tags,
+    unexpanded,
+    unset,
 )
 from evapi_cfg.diagnostics.model import Diagnostic
 
@@ -27,17 +33,23 @@ _Pass: TypeAlias = Callable[[Context], Iterable[Diagnostic]]
 
 PASSES: Final[tuple[_Pass, ...]] = (
     flow.check,
-    reach.recursive,
+    conditions.check,
     comparisons.check,
+    reach.recursive,
     events.check,
+    parked.check,
+    resumed.check,
     json_texts.check,
+    json_fields.check,
     foreign_regexes.check,
     quotes.check,
+    unexpanded.check,
     characters.check,
 )
 # They conclude from what is nowhere in the file. Where there are errors it may be there, and misspelt.
 ABSENCES: Final[tuple[_Pass, ...]] = (
     reach.unused,
-    names.check,
+    defines.check,
+    unset.check,
     tags.check,
 )

@@ -33,7 +33,10 @@ def _in_file(file: SourceFile) -> Iterator[Diagnostic]:
             f"{lines} as on Windows",
             Span(file, at, at + 1),
             "save the file with line ends of Unix",
-            ("Kamailio takes the character into what a `#!define` stands for, and into texts that go over a line",),
+            (
+                "Kamailio knows neither `#!KAMAILIO` nor `\\` at the end of a line with it, and keeps it in what `$def`"
+                " gives and in texts that go over a line",
+            ),
         )
     at = text.find("\0")
     if at >= 0:
@@ -42,7 +45,7 @@ def _in_file(file: SourceFile) -> Iterator[Diagnostic]:
             "a NUL stands in the file",
             Span(file, at, at + 1),
             "remove it",
-            ("for Kamailio a text ends there",),
+            ("for Kamailio a string ends there; between words it is ignored",),
         )
     for found in _TURNING.finditer(text):
         yield Diagnostic(

@@ -1,19 +1,19 @@
-"""Pass: comparisons that always come out the same, because a variable is always a number."""
+"""Pass: comparisons of a variable that is always a number with a text that is none."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from evapi_cfg.check.context import Context
-from evapi_cfg.check.verdicts import SILENT
 from evapi_cfg.diagnostics import codes
 from evapi_cfg.diagnostics.model import Diagnostic
 from evapi_cfg.syntax.ast import Binary, PVar, String
 from evapi_cfg.values import parse_int
 
 # Classes whose values are numbers, and names of classes that have others as well.
-_NUMBERS = frozenset(("TS", "Ts", "sp", "Rp", "ml", "bs", "mi", "pp", "rc", "retcode", "mf", "sf", "cs", "oP"))
-_NAMES = {
+_NUMBERS: Final = frozenset(("TS", "Ts", "sp", "Rp", "ml", "bs", "mi", "pp", "rc", "retcode", "mf", "sf", "cs", "oP"))
+_NAMES: Final = {
     "T": frozenset(("id_index", "id_label", "reply_code", "branch_index")),
     "evapi": frozenset(("conidx", "srcport")),
 }
@@ -27,13 +27,15 @@ def check(context: Context) -> Iterator[Diagnostic]:
         if not isinstance(left, PVar) or not isinstance(right, String):
             continue
         if _is_number(left) and parse_int(right.value) is None:
-            always = "never equal" if operator.op == "==" else "always unequal"
             yield Diagnostic(
                 codes.NEVER_EQUAL,
-                f"`{left.span.text}` is a number, and {always} to this text",
+                f"`{left.span.text}` is a number, and this text is none",
                 operator.op_span,
-                "",
-                ("Kamailio reads the text as a number, and gets none", SILENT),
+                "compare it with a number",
+                (
+                    "Kamailio logs an error each time, and the condition is false, with `!=` as well;"
+                    " 5.6 takes the text for 0",
+                ),
             )
 
 
