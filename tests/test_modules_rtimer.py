@@ -123,7 +123,7 @@ def test_with_a_script_in_another_language_its_functions_run() -> None:
         ran.append(str(run.vars["n"]))
         return 1
 
-    bench.app.program.world.kemi_route = lambda name, event: function if (name, event) == ("TICK", "rtimer") else None
+    bench.app.program.world.script_route = lambda name, event: {("TICK", "rtimer"): function}[name, event]
     bench.connect()
     bench.pass_time(2)
     assert ran == ["0"]

@@ -107,14 +107,14 @@ def _with_engine(program: Program, script: Engine) -> Program:
     if started.lower() not in ("", "none"):
         events[WORKER_ONE_INIT] = script.route(started, WORKER_ONE_INIT, required=False)
     world.events = dict(events)
-    known: dict[str, Route] = {}
+    known: dict[tuple[str, str], Route] = {}
 
-    def by_its_name(name: str) -> Route:
-        route = known.get(name)
+    def by_its_name(name: str, event: str) -> Route:
+        route = known.get((name, event))
         if route is None:
-            route = script.route(name)
+            route = script.route(name, event) if event else script.route(name)
             if len(known) < _ROUTES_KEPT:
-                known[name] = route
+                known[name, event] = route
         return route
 
     world.script_route = by_its_name

@@ -157,7 +157,8 @@ class World:
     `state` holds one object for each module that needs one, by the module's name, made by its spec's `init`.
     `routes` are the compiled route[NAME] blocks by name, `failure_routes` and `events` those of their kinds.
     `scripts` are what app_python3 and app_lua have loaded, by their names. `script_route` is there where one of them is
-    the file's cfgengine: it gives a function of that script as a route; `script_events` are the events that run one.
+    the file's cfgengine: it gives a function of that script as a route, by its name and that of the event that it is
+    told; `script_events` are the events that run one.
     `outbox` has the SIP messages that are to be sent: to where a request came from, at this port, and the text.
     """
 
@@ -184,13 +185,11 @@ class World:
         self.failure_routes: dict[str, Route] = {}
         self.events: dict[str, Route] = {}
         self.scripts: dict[str, Script] = {}
-        self.script_route: Callable[[str], Route] | None = None
+        self.script_route: Callable[[str, str], Route] | None = None
         self.script_events: set[str] = set()
         self.perform: Runner = _perform
         self.before_request: list[Callable[[Run], bool]] = []  # what modules do with each request: see ModuleSpec
         self.after_request: list[Callable[[Run], None]] = []
-        # In a KEMI script: its function of that name, ready to be called for the event of the other name.
-        self.kemi_route: Callable[[str, str], Route | None] | None = None
         self.timers = Timers(self.clock.monotonic)
         self.outside: Outside | None = None  # None: nobody is there who could do it
         self.permits: frozenset[str] = frozenset()  # what `evapi-cfg run --allow-...` allows, such as `exec`
@@ -206,14 +205,15 @@ class World:
         self.pid = 0
         self.version = "6.1.4"
 
-    def later_route(self, name: str) -> Route | None:
+    def later_route(self, name: str, event: str = "") -> Route | None:
         """What t_continue and its like, and timers, run by a name: a route[NAME] block, or a function where a script is
-        the cfgengine; one that the script does not have says so when it is run (core/kemi.c: sr_kemi_route)."""
-        return self.routes.get(name) if self.script_route is None else self.script_route(name)
+        the cfgengine, which gets the name of the event if there is one; a function that the script does not have says
+        so when it is run (core/kemi.c: sr_kemi_route)."""
+        return self.routes.get(name) if self.script_route is None else self.script_route(name, event)
 
     def failure_route(self, name: str) -> Route | None:
         """What t_on_failure has named: a failure_route[NAME] block, or a function as in `later_route`."""
-        return self.failure_routes.get(name) if self.script_route is None else self.script_route(name)
+        return self.failure_routes.get(name) if self.script_route is None else self.script_route(name, "")
 
     def param(self, module: str, name: str, default: int | str) -> int | str:
         """The last value that the file gives to a modparam."""

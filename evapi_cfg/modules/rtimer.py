@@ -12,7 +12,7 @@ from evapi_cfg.modules.context import Level, Run, World
 from evapi_cfg.modules.forms import plain
 from evapi_cfg.modules.parameters import parse_parameters, unsigned
 from evapi_cfg.modules.spec import ModuleSpec, Param
-from evapi_cfg.modules.timer_process import Punctuality, TimerProcess, route_named, run_routes, slow_timer
+from evapi_cfg.modules.timer_process import Punctuality, TimerProcess, run_routes, slow_timer
 from evapi_cfg.source import show
 from evapi_cfg.values import Value
 
@@ -158,7 +158,7 @@ class _Worker:
         self._world = world
         self._process = process
         self._routes = [
-            (name, route) for name in timer.routes if (route := route_named(world, name, "rtimer")) is not None
+            (name, route) for name in timer.routes if (route := world.later_route(name, "rtimer")) is not None
         ]
         self._punctuality = Punctuality(world, "rtimer", timer.name, timer.seconds)
         self._queue = world.timers.queue(timer.seconds, _Worker._begin)
@@ -178,7 +178,7 @@ def _start(world: World) -> None:
     state = _state(world)
     for timer in state.timers.values():
         for name in timer.routes:
-            if route_named(world, name, "rtimer") is None:
+            if world.later_route(name, "rtimer") is None:
                 message = f"timer {show(timer.name)!r} runs nothing: there is no route {show(name)!r}"
                 world.log(Level.WARNING, "rtimer", message)
         if not timer.mode:

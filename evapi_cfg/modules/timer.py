@@ -8,7 +8,7 @@ from typing import Final
 from evapi_cfg.modules.context import Level, Run, World
 from evapi_cfg.modules.parameters import unsigned
 from evapi_cfg.modules.spec import Arg, Function, KemiFunction, ModuleSpec, Param, Select, Selected, SelectPath
-from evapi_cfg.modules.timer_process import Punctuality, fast_timer, route_named, run_routes, slow_timer
+from evapi_cfg.modules.timer_process import Punctuality, fast_timer, run_routes, slow_timer
 from evapi_cfg.sip.message import Message, made_here
 from evapi_cfg.source import Span, show
 from evapi_cfg.values import Value, leading_number
@@ -98,7 +98,7 @@ class _Timer:
             return
         self._punctuality.begins()
         world, name = self._world, self._declared.route
-        route = route_named(world, name, "timer")
+        route = world.later_route(name, "timer")
         if route is None:
             if not self._told:
                 self._told = True

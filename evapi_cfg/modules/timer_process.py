@@ -63,11 +63,6 @@ def _process(world: World, key: str, vars: Callable[[], dict[str, int | str]]) -
     return found
 
 
-def route_named(world: World, name: str, event: str) -> Route | None:
-    """The block that a timer runs; with a KEMI script the script's function of that name."""
-    return world.routes.get(name) if world.kemi_route is None else world.kemi_route(name, event)
-
-
 def run_routes(
     world: World,
     process: TimerProcess,

@@ -20,6 +20,7 @@ from evapi_cfg.modules.tm.suspend import cancel_suspension, resume, suspend
 from evapi_cfg.source import Span, show
 
 _LONGEST_ROUTE: Final = 62  # MAX_CBNAME_LEN
+_EVENT: Final = f"{NAME}:callback"  # what a function of a script is told, but for a resumed request
 
 
 class _Asked(NamedTuple):
@@ -71,7 +72,7 @@ def _answered(world: World, asked: _Asked, answer: Answer) -> None:
         state.hinted = True
         hint = "Kamailio gives the first of them where they come over one connection, with the others as its body"
         _log(world, Level.NOTICE, f"a query led to {answer.hops + 1} answers, and the last one counts: {hint}")
-    route = world.routes.get(asked.route)
+    route = world.later_route(asked.route, _EVENT if asked.transaction is None else "")
     if route is None:
         _log(world, Level.ERROR, f"there is no route[{show(asked.route)}] for an answer")
         return
