@@ -65,6 +65,11 @@ class SourceFile:
             self._starts = starts
         return self._starts
 
+    def line_start(self, number: int) -> int:
+        """The offset at which line `number` (from 1) begins; the end of the file where it has no such line."""
+        starts = self._line_starts()
+        return starts[number - 1] if 1 <= number <= len(starts) else len(self.text)
+
     def line_number(self, offset: int) -> int:
         """Line of an offset, from 1."""
         return bisect_right(self._line_starts(), offset)

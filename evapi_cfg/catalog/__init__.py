@@ -278,6 +278,13 @@ def _text() -> str:
     return (Path(__file__).parent / "modules.json").read_text("ascii")
 
 
+def in_family(name: str, family: str) -> bool:
+    """Whether a name is one of `Module.event_families`, such as `htable:expired:*`. `*` alone has no members: nobody
+    knows what it stands for."""
+    front, star, _ = family.partition("*")
+    return bool(front) and name.startswith(front) if star else name == family
+
+
 def holders(word: str) -> tuple[str, ...]:
     """The modules whose data holds a word, in whatever version and place: few enough to look at each."""
     quoted = f'"{word}"'

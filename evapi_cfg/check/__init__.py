@@ -1,7 +1,7 @@
 """The checker: passes over a configuration, each of which returns what is wrong in its own field.
 
-`check` runs them all. The set of passes is the tuples `PASSES` and `sense.PASSES`; their order does not matter, the
-diagnostics are sorted by their place.
+`check` runs them all. The set of passes is the tuples `PASSES` and `sense.PASSES`, and `sense.ABSENCES` where there is
+no error; their order does not matter, the diagnostics are sorted by their place.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from evapi_cfg.catalog import history
+from evapi_cfg.catalog import history, in_family
 from evapi_cfg.check.context import Context
 from evapi_cfg.check.scope import Scope
 from evapi_cfg.check.targets import exists
@@ -130,7 +130,7 @@ def _event(block: RouteBlock, scope: Scope) -> Iterator[Diagnostic]:
     if scope.incomplete:
         return
     known, families = _event_routes(scope)
-    if name in known or any(_fits(name, family) for family in families if family != "*"):
+    if name in known or any(in_family(name, family) for family in families):
         return
     owners = history.of_event_route(name)
     others = [] if owners else [*near(name, known), *_near_families(name, families)]
@@ -184,9 +184,3 @@ def _near_families(name: str, families: list[str]) -> list[str]:
     front, _, last = name.rpartition(":")
     fronts = [family.removesuffix(":*") for family in families if family.endswith(":*")]
     return [f"{right}:{last}" for right in near(front, fronts)] if front else []
-
-
-def _fits(name: str, family: str) -> bool:
-    """Whether a name that is made at run time can be this one."""
-    front, star, _ = family.partition("*")
-    return name.startswith(front) if star else name == family

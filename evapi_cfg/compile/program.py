@@ -47,7 +47,8 @@ class NotRun:
 @dataclass(frozen=True, slots=True)
 class Program:
     """A loaded configuration. `events` are the event_route blocks by name, `routes` the route[NAME] ones, `main` those
-    without a name by what they are called: `request_route`, `reply_route` ..."""
+    without a name by what they are called: `request_route`, `onreply_route` (written
+    reply_route as well) ..."""
 
     config: Config
     world: World

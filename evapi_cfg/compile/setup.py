@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
 
 from evapi_cfg import regex
 from evapi_cfg.modules.context import World
 from evapi_cfg.modules.rpc import commands_of
 from evapi_cfg.modules.spec import ModuleSpec
 from evapi_cfg.sip.message import Socket
-from evapi_cfg.sip.uri import NONE, PROTOCOLS, TCP, UDP
+from evapi_cfg.sip.uri import DEFAULT_PORT, DEFAULT_TLS_PORT, NONE, PROTOCOLS, TCP, UDP
 from evapi_cfg.syntax.ast import (
     Alias,
     Config,
@@ -24,9 +23,6 @@ from evapi_cfg.syntax.ast import (
     Number,
     String,
 )
-
-_PORT: Final = 5060  # of a socket that names none
-_TLS_PORT: Final = 5061
 
 
 def set_up(
@@ -87,8 +83,8 @@ def _free_flag(world: World) -> int:
 def _sockets(item: Listen, world: World) -> list[Socket]:
     """A socket for each protocol that is meant: UDP and TCP where none is named."""
     name = (item.endpoint.proto or "").lower()
-    port = world.core.get("port", _PORT)
-    usual = _TLS_PORT if name == "tls" else port if isinstance(port, int) else _PORT
+    port = world.core.get("port", DEFAULT_PORT)
+    usual = DEFAULT_TLS_PORT if name == "tls" else port if isinstance(port, int) else DEFAULT_PORT
     advertised = None if item.advertise is None else _address(item.advertise, item.endpoint.port or usual)
     protocols = [PROTOCOLS.get(name, UDP)] if name else [UDP] if world.core.get("disable_tcp") else [UDP, TCP]
     return [Socket(protocol, *_address(item.endpoint, usual), item.name, advertised) for protocol in protocols]

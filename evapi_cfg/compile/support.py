@@ -11,7 +11,7 @@ from evapi_cfg.modules.context import Level, Run, ScriptOver
 from evapi_cfg.modules.resolve import Names
 from evapi_cfg.modules.spec import NameRefused, Variable
 from evapi_cfg.source import Span
-from evapi_cfg.values import EvaluationError, Value, parse_int, to_int, to_str
+from evapi_cfg.values import EvaluationError, Value, int32, parse_int, to_int, to_str
 
 E_SCRIPT = -10  # core/error.h
 
@@ -64,8 +64,7 @@ def gone_on(run: Run, rc: int) -> int:
 
 def return_code(value: Value) -> int:
     """`return`'s value: a C int."""
-    code = to_int(value)
-    return code if -(2**31) <= code < 2**31 else (code + 2**31) % 2**32 - 2**31
+    return int32(to_int(value))
 
 
 def null_to_empty(value: Value) -> int | str:

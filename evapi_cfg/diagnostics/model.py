@@ -1,4 +1,4 @@
-"""What a diagnostic is: data. Renderers (`full`, `concise`, `json_format`) make text of it; passes make it.
+"""What a diagnostic is: data. Renderers (`formats.py` lists them) make text of it; passes make it.
 
 There is no diagnostic without a code declared in `codes.py` and none without a span.
 """

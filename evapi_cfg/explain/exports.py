@@ -6,15 +6,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from evapi_cfg.catalog import ANY_NUMBER, TARGET, Catalog, Function, Module
+from evapi_cfg.catalog import ANY_NUMBER, TARGET, Catalog, Function, Module, in_family
 from evapi_cfg.catalog import PseudoVariable as Catalogued
 from evapi_cfg.catalog import Transformation as CataloguedTransformation
 from evapi_cfg.check.fixups import Reading, reading
 from evapi_cfg.check.functions import blocks
 from evapi_cfg.check.index import ROUTE_BITS
 from evapi_cfg.check.scope import route_bits, spec_bits
+from evapi_cfg.check.targets import short
 from evapi_cfg.explain.entry import Entry
-from evapi_cfg.explain.versions import catalog, having, in_words, newest, newest_first, short
+from evapi_cfg.explain.versions import catalog, having, in_words, newest, newest_first
 from evapi_cfg.modules import by_name as specs
 from evapi_cfg.modules.spec import Arg
 from evapi_cfg.modules.spec import Function as FunctionSpec
@@ -281,7 +282,7 @@ def event_routes(module: str, name: str) -> Iterator[Entry]:
         if exports is None:
             return False
         families = () if core else version.module(module).event_families  # type: ignore[union-attr]
-        return name in exports.event_routes or any(fits(name, family) for family in families)
+        return name in exports.event_routes or any(in_family(name, family) for family in families)
 
     found = having(there)
     spec = specs.get(module)
@@ -297,12 +298,6 @@ def event_routes(module: str, name: str) -> Iterator[Entry]:
         (f"event_route[{name}] {{\n  ...\n}}",),
         (*rows, ("described", COOKBOOK.format("core")) if core else _docs(module)),
     )
-
-
-def fits(name: str, family: str) -> bool:
-    """Whether a name is one of a family whose members are made at run time, such as `htable:expired:*`."""
-    front, star, _ = family.partition("*")
-    return bool(front) and name.startswith(front) if star else name == family
 
 
 # ---- modules ---------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
-from evapi_cfg.catalog import holders, versions
+from evapi_cfg.catalog import holders, in_family, versions
 from evapi_cfg.diagnostics import codes
 from evapi_cfg.diagnostics.suggest import did_you_mean, near, question
 from evapi_cfg.explain import exports, language
@@ -130,7 +130,7 @@ def _events(name: str) -> Iterator[Entry]:
     families = [
         module
         for module in catalog().names
-        if any(exports.fits(name, family) for family in catalog().module(module).event_families)  # type: ignore[union-attr]
+        if any(in_family(name, family) for family in catalog().module(module).event_families)  # type: ignore[union-attr]
     ]
     for module in dict.fromkeys((*known, *families)):
         yield from exports.event_routes(module, name)

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Final
 
 from evapi_cfg.catalog import TARGET, Catalog, Module, versions
+from evapi_cfg.check.targets import short
 
 NEVER_IN: Final = f"not in {TARGET}, which files are checked for"
 
@@ -50,8 +51,3 @@ def in_words(found: Sequence[str]) -> str:
     else:
         text = f"{short(found[0])} to {short(found[-1])}" if len(found) > 1 else short(found[0])
     return text if TARGET in found else f"{text}; {NEVER_IN}"
-
-
-def short(version: str) -> str:
-    """`5.8` of `5.8.8`."""
-    return ".".join(version.split(".")[:2])

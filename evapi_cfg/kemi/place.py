@@ -36,11 +36,9 @@ class Files:
 
 def line_span(file: SourceFile, line: int) -> Span:
     """A whole line, from 1, without what it is set in by; the end of the file where it has fewer."""
-    lines = file.text.split("\n")
-    if not 1 <= line <= len(lines):
-        return Span(file, len(file.text), len(file.text))
-    start = sum(len(before) + 1 for before in lines[: line - 1])
-    text = lines[line - 1]
+    start = file.line_start(line)
+    end = file.text.find("\n", start)
+    text = file.text[start : end if end >= 0 else None]
     return Span(file, start + len(text) - len(text.lstrip()), start + len(text.rstrip()))
 
 

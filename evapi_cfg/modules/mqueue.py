@@ -14,6 +14,7 @@ from evapi_cfg.modules.context import Level, Run, World
 from evapi_cfg.modules.forms import inner_of, refuse_index
 from evapi_cfg.modules.json_type import Json
 from evapi_cfg.modules.parameters import parse_parameters
+from evapi_cfg.modules.ranges import readable
 from evapi_cfg.modules.rpc import RpcCall, RpcCommand, RpcFault
 from evapi_cfg.modules.spec import (
     Arg,
@@ -136,14 +137,6 @@ def declared(value: str) -> Queue:
         raise ValueError("the queue's `name` is missing")
     size, addmode, dbmode = (leading_number(given.get(name, "")) for name in ("size", "addmode", "dbmode"))
     return Queue(given["name"], size, addmode, dbmode)
-
-
-def _check_queue(value: int | str) -> str | None:
-    try:
-        declared(str(value))
-    except ValueError as error:
-        return str(error)
-    return None
 
 
 def _declare(world: World, queue: Queue) -> None:
@@ -336,7 +329,7 @@ MODULE = ModuleSpec(
     ),
     params=(
         Param("db_url", str, runs=False),
-        Param("mqueue", str, check=_check_queue, set=_set_queue),
+        Param("mqueue", str, check=readable(declared), set=_set_queue),
         Param("mqueue_name", str, check=lambda value: None if value else "the queue's name is missing", set=_set_name),
         Param("mqueue_size", int, 0),
         Param("mqueue_addmode", int, 0),

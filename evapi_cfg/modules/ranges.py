@@ -17,6 +17,19 @@ def within(low: int, high: int | None = None) -> Check:
     return check
 
 
+def readable(read: Callable[[str], object]) -> Check:
+    """What `read` takes; the message of its ValueError says what is wrong with anything else."""
+
+    def check(value: int | str) -> str | None:
+        try:
+            read(str(value))
+        except ValueError as error:
+            return str(error)
+        return None
+
+    return check
+
+
 def filled(value: int | str) -> str | None:
     """Any text but an empty one."""
     return None if value != "" else "it may not be empty"

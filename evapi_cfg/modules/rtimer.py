@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from evapi_cfg.modules.context import Level, Run, World
 from evapi_cfg.modules.forms import plain
 from evapi_cfg.modules.parameters import parse_parameters, unsigned
+from evapi_cfg.modules.ranges import readable
 from evapi_cfg.modules.spec import ModuleSpec, Param
 from evapi_cfg.modules.timer_process import Punctuality, TimerProcess, run_routes, slow_timer
 from evapi_cfg.source import show
@@ -94,22 +95,6 @@ def asked(value: str) -> Exec:
     if len(route[0]) > LONGEST_NAME:
         raise ValueError(f"the route's name has more than {LONGEST_NAME} bytes")
     return Exec(timer[0], route[0], timer[1], route[1])
-
-
-def _check_timer(value: int | str) -> str | None:
-    try:
-        declared(str(value))
-    except ValueError as error:
-        return str(error)
-    return None
-
-
-def _check_exec(value: int | str) -> str | None:
-    try:
-        asked(str(value))
-    except ValueError as error:
-        return str(error)
-    return None
 
 
 class _State:
@@ -198,8 +183,8 @@ MODULE = ModuleSpec(
     "rtimer",
     params=(
         Param("default_interval", int, DEFAULT_INTERVAL),
-        Param("exec", str, check=_check_exec, set=_set_exec),
-        Param("timer", str, check=_check_timer, set=_set_timer),
+        Param("exec", str, check=readable(asked), set=_set_exec),
+        Param("timer", str, check=readable(declared), set=_set_timer),
     ),
     pvs=(plain("rtimer_worker", _worker_number, nullable=False),),
     init=_state,

@@ -7,6 +7,7 @@ from typing import Final
 
 from evapi_cfg.modules.context import Level, Run, World
 from evapi_cfg.modules.parameters import unsigned
+from evapi_cfg.modules.ranges import readable
 from evapi_cfg.modules.spec import Arg, Function, KemiFunction, ModuleSpec, Param, Select, Selected, SelectPath
 from evapi_cfg.modules.timer_process import Punctuality, fast_timer, run_routes, slow_timer
 from evapi_cfg.sip.message import Message, made_here
@@ -56,14 +57,6 @@ class Declared:
     def seconds(self) -> float:
         """The interval in whole ticks, at least one."""
         return max((self.milliseconds * _TICKS + 999) // 1000, 1) / _TICKS
-
-
-def _check_declaration(value: int | str) -> str | None:
-    try:
-        Declared(str(value))
-    except ValueError as error:
-        return str(error)
-    return None
 
 
 class _Timer:
@@ -192,7 +185,7 @@ def _executed(run: Run) -> Value:
 MODULE = ModuleSpec(
     "timer",
     functions=(Function("timer_enable", _enable, (Arg.LITERAL, Arg.LITERAL), at=True),),
-    params=(Param("declare_timer", str, check=_check_declaration, set=_declare),),
+    params=(Param("declare_timer", str, check=readable(Declared), set=_declare),),
     selects=(Select("timer", _select),),
     kemi=(KemiFunction("timer_enable", _enable, (str, int), at=True),),
     init=_State.of,

@@ -1,6 +1,6 @@
 """A kamailio.cfg, loaded and ready to be driven: by sockets (`server`) or by hand, in an application's own tests.
 
-Nothing here does I/O but for reading the configuration.
+Nothing here does I/O but for reading the configuration and the scripts that it names, which run when they are loaded.
 """
 
 from __future__ import annotations

@@ -62,11 +62,7 @@ class Requests:
         if route is None:
             self._after(run)
             return
-        coroutine = self._tasks.start(route, run)
-        if coroutine is None:
-            self._after(run)
-        else:
-            self._tasks.go_on_later(run, coroutine, self._after)
+        self._tasks.perform(route, run, self._after)
 
     def _after(self, run: Run) -> None:
         for behind in self._behind:

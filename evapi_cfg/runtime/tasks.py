@@ -101,7 +101,7 @@ class Tasks:
                 code: Any = frame.f_code
                 for file in self.program.config.files:
                     if file.name == code.co_filename:
-                        start = sum(len(line) + 1 for line in file.text.split("\n")[: trace.tb_lineno - 1])
+                        start = file.line_start(trace.tb_lineno)
                         found, route = Span(file, start, start), code.co_name
                         break
             trace = trace.tb_next

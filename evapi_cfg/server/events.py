@@ -190,8 +190,9 @@ class EventServer:
         engine.resumed.clear()
         if self._outbox:
             self.send_replies()
-        if engine.next_time() is not None:
-            self._set_timer()
+        when = engine.next_time()
+        if when is not None:
+            self._set_timer(when)
 
     def rest(self, client: EventClient, transport: asyncio.Transport) -> None:
         """Does not read a client for a moment, since somebody is far behind in reading what it causes: who reads at all
@@ -231,11 +232,10 @@ class EventServer:
         if transport.get_write_buffer_size():
             self._loop.call_later(self.limits.linger, transport.abort)
 
-    def _set_timer(self) -> None:
-        when = self.engine.next_time()
-        if when is None or (self._timer is not None and self._timer_at <= when):
-            return
+    def _set_timer(self, when: float) -> None:
         if self._timer is not None:
+            if self._timer_at <= when:
+                return
             self._timer.cancel()
         self._timer_at = when
         delay = max(when - self.engine.world.clock.monotonic(), 0.0)

@@ -25,10 +25,8 @@ def all_addresses() -> list[str]:
     return [address for name in names if (address := address_of_interface(name)) is not None] or ["127.0.0.1"]
 
 
-def addresses_of(host: str) -> list[str]:
+def address_of(host: str) -> str:
     """A host or address as it is, an interface's name as its address."""
     if host in {name for _, name in socket.if_nameindex()}:
-        address = address_of_interface(host)
-        if address is not None:
-            return [address]
-    return [host]
+        return address_of_interface(host) or host
+    return host

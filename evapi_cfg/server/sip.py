@@ -17,9 +17,9 @@ from evapi_cfg.runtime.engine import Engine
 from evapi_cfg.server.acceptor import Acceptor
 from evapi_cfg.server.addresses import CannotListen, bound, plain, reason, shown
 from evapi_cfg.server.events import EventServer
-from evapi_cfg.server.interfaces import addresses_of, all_addresses
+from evapi_cfg.server.interfaces import address_of, all_addresses
 from evapi_cfg.sip.message import Received, Socket
-from evapi_cfg.sip.uri import PROTOCOL_NAMES, TCP, UDP
+from evapi_cfg.sip.uri import DEFAULT_PORT, PROTOCOL_NAMES, TCP, UDP
 from evapi_cfg.timers import Queue
 
 AT_A_TIME: Final = 64  # datagrams that are taken before others get their turn
@@ -229,7 +229,7 @@ class SipServer:
 
     async def _listen(self) -> tuple[Socket, ...]:
         world = self.engine.world
-        usual = _setting(world.core, "port", 5060)
+        usual = _setting(world.core, "port", DEFAULT_PORT)
         wanted = world.sockets or [
             Socket(protocol, address, usual) for address in all_addresses() for protocol in (UDP, TCP)
         ]
@@ -243,8 +243,7 @@ class SipServer:
                 world.log(Level.ERROR, "core", text)
                 found.append(socket)
                 continue
-            for address in addresses_of(socket.address):
-                found.append(await self._bind(socket._replace(address=address)))
+            found.append(await self._bind(socket._replace(address=address_of(socket.address))))
         world.sockets[:] = found
         return tuple(self.addresses)
 

@@ -138,11 +138,7 @@ class Braces(Words):
                 number -= 1
             number -= 1
         word = reading.token(number)
-        if (
-            word is None
-            or word.terminal not in ("IF", "WHILE", "SWITCH", "ELSE")
-            or not self._helps(at, at - 1, at, ())
-        ):
+        if word is None or word.terminal not in _HEADS or not self._helps(at, at - 1, at, ()):
             return None
         span = reading.span(at - 1)
         message = f"this `;` ends the `{word.value}` before its block"

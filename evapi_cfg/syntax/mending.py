@@ -1,7 +1,7 @@
-"""What the repairs of `recover.py` are made of: a fault is told, tokens are put in, taken out or replaced, and the item
-that holds them is read again.
+"""What the repairs in `words.py`, `braces.py` and `repairs.py` are made of: a fault is told, tokens are put in, taken
+out or replaced, and the item that holds them is read again.
 
-Which change mends which fault is said elsewhere.
+Which change mends which fault is said there, and in which order they are tried in `recover.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Half-read text: the parser's stack, the tokens, and what can be tried on them.
 
-This module decides nothing about faults; `recover.py` does.
+This module decides nothing about faults: the repairs in `words.py`, `braces.py` and `repairs.py` do, which `recover.py`
+tries.
 """
 
 from __future__ import annotations

@@ -153,7 +153,6 @@ class Parser(Repairs):
         """Leaves the rest of a statement out, with the blocks that belong to it; its tokens are gone then, so that the
         block could be read once more."""
         reading = self.reading
-        first = at
         if reading.feed(";"):  # what was read before is whole
             reading.place_tokens(at, (";",))
             first = at = at + 1
@@ -182,12 +181,6 @@ class Parser(Repairs):
             self._insert(first, ";")
             self._resumed = first + 1
         return first
-
-    def _leave_out(self, at: int) -> int:
-        return self._skip_statement(at)
-
-    def _leave_item_out(self, at: int) -> int:
-        return self._skip_to_top(at)
 
     def _skip_to_top(self, at: int) -> int:
         """Leaves all out up to something that can only stand outside of blocks."""

@@ -52,7 +52,7 @@ class Words(Mending):
         for instead in (habit.instead or (), ()):
             if self._helps(at, first, behind, [terminal for terminal, _ in instead]):
                 return self._replace(at, first, behind, [self._made(first, *pair) for pair in instead])
-        return self._leave_out(at)
+        return self._skip_statement(at)
 
     def _is_operator(self, at: int) -> bool:
         value = self.reading.tokens[at].value
@@ -119,8 +119,10 @@ class Words(Mending):
                 if self._helps(at, number, end, [token.terminal for token in instead]):
                     return self._replace(at, number, end, instead)
         if not self.reading.depth():
-            return self._leave_item_out(at)
-        return self._leave_out(self.reading.closed_at(number + 1) if self.reading.terminal(number + 1) == "(" else at)
+            return self._skip_to_top(at)
+        return self._skip_statement(
+            self.reading.closed_at(number + 1) if self.reading.terminal(number + 1) == "(" else at
+        )
 
     def _habit(self, at: int) -> int | None:
         """A word of another language: where the text does not fit, right before it, or at the beginning of the half
@@ -337,11 +339,11 @@ class Words(Mending):
         """Whether the text may be read once more; never for a fault that follows from another one."""
         return self._corrects and at > self._silent_to
 
-    def _leave_out(self, at: int) -> int:
+    def _skip_statement(self, at: int) -> int:
         """Leaves a statement out."""
         raise NotImplementedError
 
-    def _leave_item_out(self, at: int) -> int:
+    def _skip_to_top(self, at: int) -> int:
         """Leaves an item out."""
         raise NotImplementedError
 

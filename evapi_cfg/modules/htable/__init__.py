@@ -13,13 +13,14 @@ from evapi_cfg.modules.htable.kemi import FUNCTIONS as KEMI_FUNCTIONS
 from evapi_cfg.modules.htable.rpc import COMMANDS
 from evapi_cfg.modules.htable.state import State, start
 from evapi_cfg.modules.htable.variables import VARIABLES
+from evapi_cfg.modules.ranges import readable
 from evapi_cfg.modules.spec import EventRoute, ModuleSpec, Param
 
 MODULE = ModuleSpec(
     "htable",
     functions=FUNCTIONS,
     params=(
-        Param("htable", str, check=definition.check, parsed=True, absent=definition.not_run),
+        Param("htable", str, check=readable(definition.parse), parsed=True, absent=definition.not_run),
         Param("timer_interval", int, 20),
         Param("timer_procs", int, 0),
         Param("db_url", str, runs=False),

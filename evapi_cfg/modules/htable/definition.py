@@ -9,9 +9,9 @@ from typing import Final
 
 from evapi_cfg.modules.parameters import UNSIGNED_MAX, parse_until_comma, unsigned
 from evapi_cfg.source import show
+from evapi_cfg.values import LONG_MAX, LONG_MIN, int32
 
 _HEAD: Final = re.compile(r"[ \t\r\n]*([^= \t\r\n]*)[ \t\r\n]*=>[ \t\r\n]*")
-_LONG_MAX: Final = 2**63 - 1
 _SMALLEST: Final = 3  # the exponent of what is below 2
 _INSTEAD: Final = 14  # and of what is above 31
 _MOST_COLUMNS: Final = 8
@@ -83,15 +83,6 @@ def parse(text: str) -> Definition:
     )
 
 
-def check(value: int | str) -> str | None:
-    """What is wrong with a value of the modparam."""
-    try:
-        parse(str(value))
-    except BadDefinition as error:
-        return str(error)
-    return None
-
-
 def not_run(value: int | str) -> str:
     """What of a definition does not run here: the table itself does."""
     try:
@@ -114,17 +105,17 @@ def _signed(value: str) -> int:
     digits = value[1:] if value[:1] in ("+", "-") else value
     if digits and not (digits.isascii() and digits.isdecimal()):
         raise BadDefinition(f"`initval` is a number, not `{show(value)}`: a text cannot be one")
-    number = int(digits or 0) if len(digits) < 30 else _LONG_MAX + 2
+    number = int(digits or 0) if len(digits) < 30 else LONG_MAX + 2
     if value.startswith("-"):
         number = -number
-    if not -_LONG_MAX - 1 <= number <= _LONG_MAX:
+    if not LONG_MIN <= number <= LONG_MAX:
         raise BadDefinition("`initval` does not fit into 64 bit")
     return number
 
 
 def _slots(size: int) -> int:
     """`size` is an exponent of 2, read as a C int."""
-    size = size - 2**32 if size >= 2**31 else size
+    size = int32(size)
     if size <= 1:
         return 1 << _SMALLEST
     return 1 << (_INSTEAD if size > 31 else size)

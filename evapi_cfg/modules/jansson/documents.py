@@ -16,10 +16,9 @@ from typing import Any, Final, cast
 from evapi_cfg.modules.json_reading import Grammar, Refused, before_nul, deeper, may_be_deeper, read, with_bytes
 from evapi_cfg.modules.json_type import Json
 from evapi_cfg.modules.json_writing import Layout, write
-from evapi_cfg.values import LONG_MAX, LONG_MIN, Value
+from evapi_cfg.values import INT_MAX, INT_MIN, LONG_MAX, LONG_MIN, Value
 
 DEPTH: Final = 2048  # load.c, JSON_PARSER_MAX_DEPTH
-_INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
 
 
 # ---- reading --------------------------------------------------------------------------------------------------------
@@ -186,7 +185,7 @@ def to_value(found: Json) -> Value:
     if isinstance(found, bool):
         return int(found)
     if isinstance(found, int):
-        return found if _INT_MIN <= found <= _INT_MAX else str(found)
+        return found if INT_MIN <= found <= INT_MAX else str(found)
     return found if found is None else to_text(found)
 
 

@@ -18,10 +18,9 @@ from evapi_cfg.modules.resolve import NOWHERE
 from evapi_cfg.modules.spec import Arg, Function, KemiFunction, NameRefused, Variable
 from evapi_cfg.source import show
 from evapi_cfg.syntax.ast import Text
-from evapi_cfg.values import LONG_MAX, LONG_MIN, EvaluationError
+from evapi_cfg.values import INT_MAX, INT_MIN, LONG_MAX, LONG_MIN, EvaluationError
 
 _SHOWN: Final = 200  # characters of a text that is no JSON in the log
-_INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
 Path: TypeAlias = "str | Finder"
 """Text of a path, or what a constant one has become when the cfg was loaded."""
 
@@ -49,7 +48,7 @@ def _get(run: Run, path: Path, text: str, target: Variable, name: str = "jansson
         found = find(run.world.state["jansson"].of(text))  # type: ignore[attr-defined]
     except ValueError as error:
         return no_json(run, name, text, error)
-    if found.__class__ is not str and (found.__class__ is not int or not _INT_MIN <= found <= _INT_MAX):
+    if found.__class__ is not str and (found.__class__ is not int or not INT_MIN <= found <= INT_MAX):
         if found is MISSING:
             return -1
         found = to_value(found)  # type: ignore[arg-type]

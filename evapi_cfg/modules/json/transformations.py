@@ -19,13 +19,12 @@ from evapi_cfg.modules.json_type import Json
 from evapi_cfg.modules.spec import NameRefused, NoValue, Resolver, Transformation
 from evapi_cfg.modules.transformations.arguments import Cursor, Reading, cut, text, text_of
 from evapi_cfg.syntax.ast import Text
-from evapi_cfg.values import Value
+from evapi_cfg.values import Value, int32
 
 SEPARATOR: Final = "."
 ESCAPE: Final = "%"  # stands for the separator's dot in a name; Kamailio never reads the modparam that would change it
 _STEP: Final = re.compile(r"([^\[]+)(?:\[([^\]]+))?")
 _NUMBER: Final = re.compile(r"[ \t\n\v\f\r]*([+-]?[0-9]+)")
-_INT_BITS: Final = 32
 
 
 class Step(NamedTuple):
@@ -62,8 +61,7 @@ def _index(written: str) -> int:
     """As C's atoi reads it."""
     found = _NUMBER.match(written)
     number = int(found[1]) if found and len(found[1]) < 18 else 0
-    number &= (1 << _INT_BITS) - 1
-    return number - (1 << _INT_BITS) if number >> (_INT_BITS - 1) else number
+    return int32(number)
 
 
 def _find(found: Json, path: tuple[Step, ...]) -> Json:

@@ -23,6 +23,7 @@ from evapi_cfg.modules.textopsx.params import Found, find_comma_param, find_para
 from evapi_cfg.sip.headers import KINDS, Header
 from evapi_cfg.sip.message import Message
 from evapi_cfg.source import show
+from evapi_cfg.values import INT_MAX, INT_MIN
 
 FARTHEST: Final = 10  # counted backwards: textopsx.c: MAX_HF_VALUE_STACK
 _BLANKS: Final = " \t\r\n"
@@ -62,7 +63,7 @@ def parse_place(text: str) -> Place | None:
     if found is None or not kind:
         return None
     every = found[3] == "*"
-    number = 0 if every else max(min(int(found[3] or 0), 2**31 - 1), -(2**31))
+    number = 0 if every else max(min(int(found[3] or 0), INT_MAX), INT_MIN)
     return Place(found[1], kind, found[2] is not None, every, number, found[4] or "")
 
 
