@@ -6,18 +6,20 @@ import json
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from evapi_cfg import __version__
-from evapi_cfg.source import store
+from evapi_cfg.source import show, store
 
 # What a command needs it imports itself: `explain` has no use for a parser, nor `check` for a server.
 if TYPE_CHECKING:
     from evapi_cfg.check.report import Report
+    from evapi_cfg.checking import Outcome
     from evapi_cfg.server import RpcPath
 
 WIDTH, WIDEST = 80, 110  # columns of text that is wrapped: not on a terminal, and on a wide one
@@ -110,31 +112,56 @@ def main_options(
     pass
 
 
-def _report(path: str, define: Sequence[str], version: str = "") -> Report | None:
-    """What the checker finds; None where the file cannot be read, which is said here."""
+def _report(
+    path: str,
+    define: Sequence[str],
+    version: str = "",
+    instead: Mapping[str, str] | None = None,
+    *,
+    include_root: str = "",
+    all_ifdefs: bool = False,
+) -> Report | None:
+    """What the checker finds; None where the file cannot be read, which is said here. `instead`: texts that stand for
+    those of files."""
     from evapi_cfg.catalog import TARGET
     from evapi_cfg.check.report import check_file, check_text
+    from evapi_cfg.syntax.files import STDIN, Files
     from evapi_cfg.syntax.parse import SourceError
 
-    defines = _defines(define)
+    texts = instead or {}
     version = version or TARGET
+
+    def once(defines: Mapping[str, str | None], forced: Mapping[str, bool]) -> Report:
+        files = Files(include_root, texts)
+        if text is not None:
+            return check_text(text, STDIN, defines=defines, version=version, files=files, forced=forced)
+        return check_file(path, defines=defines, version=version, files=files, forced=forced)
+
+    defines = _defines(define)
     try:
+        text = None
         if path == "-":
-            return check_text(_standard_input(), "<stdin>", defines=defines, version=version)
-        return check_file(path, defines=defines, version=version)
+            text = texts[STDIN] if STDIN in texts else _standard_input()
+        if not all_ifdefs:
+            return once(defines, {})
+        from evapi_cfg.check.every_branch import check_every_branch
+
+        return check_every_branch(once, defines)
     except SourceError as err:
         print(f"evapi-cfg: {err}", file=sys.stderr)
         return None
 
 
 def _standard_input() -> str:
-    from evapi_cfg.syntax.parse import SourceError
+    from evapi_cfg.syntax.files import read_all
+    from evapi_cfg.syntax.parse import SourceError, reason
 
     try:
-        return sys.stdin.buffer.read().decode("latin-1")
-    except (AttributeError, OSError) as err:  # closed, or a directory
-        reason = err.strerror if isinstance(err, OSError) else "it is closed"
-        raise SourceError(f"cannot read standard input: {reason}") from None
+        return read_all(sys.stdin.buffer)
+    except AttributeError:
+        raise SourceError("cannot read standard input: it is closed") from None
+    except OSError as err:
+        raise SourceError(f"cannot read standard input: {reason(err)}") from None
 
 
 @app.command()
@@ -151,22 +178,63 @@ def check(
     ignore: Annotated[list[str], typer.Option(metavar="CODE", help="Not these.")] = [],  # noqa: B006
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as well: --fail-on warning.")] = False,
     fail_on: Annotated[str, typer.Option(metavar="LEVEL", help="Exit status 1 from: error, warning, never.")] = "",
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Write the safe fixes into the files; standard input is printed with them.")
+    ] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Show what --fix would change, and change nothing.")] = False,
+    all_ifdefs: Annotated[
+        bool, typer.Option("--all-ifdefs", help="Check the text under every #!ifdef, not only the chosen one.")
+    ] = False,
+    include_root: Annotated[
+        str, typer.Option(metavar="FOLDER", help="Read no included file that lies outside of it.")
+    ] = "",
 ) -> None:
     """Says what is wrong with a kamailio.cfg: all errors, each with its place and a way out.
 
     A file .evapi-cfg.toml beside it can hold target, select, ignore, fail-on, defines and levels; a comment
     # evapi-cfg: ignore[CODE] in it takes back what is said about its line.
+
+    Nothing of what the file says is done: no code is loaded, no name is resolved, nothing is written without --fix.
     """
     from evapi_cfg import checking
 
-    wishes = checking.Wishes(target, tuple(select), tuple(ignore), "warning" if strict else fail_on)
+    if fix and diff:
+        _fail("--fix and --diff: one of them")
+    if include_root and not os.path.isdir(include_root):
+        _fail(f"--include-root {include_root}: there is no such folder")
+    wishes = checking.Wishes(
+        target,
+        tuple(select),
+        tuple(ignore),
+        "warning" if strict else fail_on,
+        "fix" if fix else "diff" if diff else "",
+        _coloured(),
+    )
+    read = partial(_report, include_root=include_root, all_ifdefs=all_ifdefs)
     try:
-        outcome = checking.check(files, _report, define, wishes)
+        outcome = checking.check(files, read, define, wishes)
     except checking.BadWish as err:
         _fail(str(err))
     if outcome.read:
-        _print(checking.rendered(outcome, format.value, _coloured()))
+        _say(outcome, format)
     raise typer.Exit(outcome.status)
+
+
+def _say(outcome: Outcome, format: CheckFormat) -> None:
+    """Prints what `check` has found and done."""
+    from evapi_cfg import checking
+    from evapi_cfg.diagnostics.terminal import clean
+
+    for line in outcome.remarks:
+        print(f"evapi-cfg: {clean(show(line))}", file=sys.stderr)
+    report = "" if outcome.is_diff else checking.rendered(outcome, format.value, _coloured() and not outcome.text)
+    if outcome.summary and (outcome.is_diff or format in (CheckFormat.full, CheckFormat.concise)):
+        report += f"{outcome.summary}\n"
+    if outcome.text is None:
+        _print(report)
+        return
+    print(report, end="", file=sys.stderr)
+    _print(outcome.text, "utf-8" if outcome.is_diff and _coloured() else "latin-1")
 
 
 @app.command()
@@ -350,11 +418,11 @@ def _width() -> int:
         return WIDTH
 
 
-def _print(text: str) -> None:
+def _print(text: str, encoding: str = "utf-8") -> None:
     if sys.stdout is None:
         return
     try:
-        sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+        sys.stdout.buffer.write(text.encode(encoding, "backslashreplace"))
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         raise

@@ -155,6 +155,7 @@ def test_formats(evapi_cfg: Command, tmp_path: Path) -> None:
     [diagnostic] = document["diagnostics"]
     assert set(diagnostic) == {
         "code", "severity", "message", "file", "line", "column", "end_line", "end_column", "help", "notes", "related",
+        "fix",
     }  # fmt: skip
     assert [diagnostic[key] for key in ("code", "file", "line", "column")] == ["unknown-function", "my.cfg", 7, 3]
     assert evapi_cfg("check", "--format", "xml", "my.cfg").status == 2

@@ -45,13 +45,13 @@ def test_the_diagnostic_is_what_check_prints(tmp_path: Path, monkeypatch: pytest
     assert result.exit_code == 1
 
 
-@pytest.mark.parametrize("name", ["run", "explain"])
+@pytest.mark.parametrize("name", ["check", "run", "explain"])
 def test_the_flags_are_those_of_the_command(name: str) -> None:
     (command,) = [c.callback for c in command_line.registered_commands if c.callback and c.callback.__name__ == name]
     (text,) = re.findall(rf"^evapi-cfg {name} [A-Z].*\n(?: .*\n)*", README, re.M)
     flags = {"all_": "all", "set_": "set", "sip": "no-sip"}
     named = {flags.get(flag, flag.replace("_", "-")) for flag in command.__annotations__}
-    assert set(re.findall(r"--([a-z][a-z-]+)", text)) == named - {"file", "define", "names", "return"}
+    assert set(re.findall(r"--([a-z][a-z-]+)", text)) == named - {"file", "files", "define", "names", "return"}
 
 
 def test_the_public_names() -> None:

@@ -33,7 +33,7 @@ from evapi_cfg.check import (
 from evapi_cfg.check.context import Context
 from evapi_cfg.check.unread import NOTHING, unread
 from evapi_cfg.diagnostics import codes
-from evapi_cfg.diagnostics.model import Code, Diagnostic, Severity
+from evapi_cfg.diagnostics.model import Code, Diagnostic, Severity, at_most
 from evapi_cfg.modules.spec import ModuleSpec
 from evapi_cfg.source import SourceFile
 from evapi_cfg.syntax.ast import Config
@@ -68,14 +68,14 @@ def check(config: Config, specs: Mapping[str, ModuleSpec], catalog: Catalog, *, 
     """
     missed = NOTHING if whole else unread(config)
     context = Context(config, specs, catalog, missed)
-    found = [diagnostic for run in PASSES for diagnostic in run(context)]
+    found = [diagnostic for run in PASSES for diagnostic in at_most(run(context))]
     if missed.nameless:
         found = [fault for fault in found if fault.code not in (codes.MODULE_NOT_LOADED, codes.EVAPI_ASYNC_WITHOUT_TM)]
     if whole:
         known = {(fault.span.file, fault.span.start) for fault in found}
         sound = all(f.severity is not Severity.ERROR and f.code is not codes.READ_ONLY_OUTPUT for f in found)
         for look in (*sense.PASSES, *sense.ABSENCES) if sound else sense.PASSES:
-            found += (fault for fault in look(context) if (fault.span.file, fault.span.start) not in known)
+            found += (fault for fault in at_most(look(context)) if (fault.span.file, fault.span.start) not in known)
     return _once(_without_consequences(in_order(found, config)))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from evapi_cfg.check.loading import loading
+from evapi_cfg.check.scope import Scope
 from evapi_cfg.diagnostics import codes
 from evapi_cfg.diagnostics.model import Diagnostic, Related
 from evapi_cfg.modules.spec import NameRefused
@@ -20,7 +22,7 @@ class Refusal(NameRefused):
         self.diagnostic = diagnostic
 
 
-def module_not_loaded(what: str, modules: Sequence[str], span: Span, verdict: str) -> Diagnostic:
+def module_not_loaded(what: str, modules: Sequence[str], span: Span, scope: Scope, verdict: str) -> Diagnostic:
     """`what` exists, but in modules none of which is loaded."""
     names = sorted(modules, key=lambda name: (name not in PREFERRED, len(name), name))
     listed = " or ".join(f"`{name}`" for name in names[:3])
@@ -30,6 +32,7 @@ def module_not_loaded(what: str, modules: Sequence[str], span: Span, verdict: st
         span,
         f'add `loadmodule "{names[0]}.so"` above',
         (verdict,),
+        fix=loading(modules, scope),
     )
 
 

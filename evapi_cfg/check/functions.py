@@ -9,11 +9,13 @@ from evapi_cfg.catalog import history
 from evapi_cfg.check.context import Context
 from evapi_cfg.check.faults import module_loaded_later, module_not_loaded
 from evapi_cfg.check.index import ROUTE_BITS, Site
+from evapi_cfg.check.loading import loading
 from evapi_cfg.check.scope import Export, Scope
 from evapi_cfg.check.targets import exists, numbers
 from evapi_cfg.check.types import is_constant
 from evapi_cfg.check.verdicts import FAILS_AT_RUN, REFUSED
 from evapi_cfg.diagnostics import codes
+from evapi_cfg.diagnostics.fixes import respelling
 from evapi_cfg.diagnostics.model import Diagnostic
 from evapi_cfg.diagnostics.suggest import did_you_mean
 from evapi_cfg.syntax.ast import Call, RouteKind
@@ -126,16 +128,18 @@ def _missing(call: Call, site: Site, scope: Scope) -> Diagnostic | None:
         return module_loaded_later(f"`{name}`", module, span, scope.load_span(module), REFUSED)
     modules = scope.catalog.function_modules.get(name)
     if modules:
-        return module_not_loaded(f"`{name}`", modules, span, REFUSED)
+        return module_not_loaded(f"`{name}`", modules, span, scope, REFUSED)
     if scope.incomplete:
         return None
+    other = exists(f"`{name}`", history.of_function(name), scope.catalog, scope.loaded)
     help = (
-        exists(f"`{name}`", history.of_function(name), scope.catalog, scope.loaded)
+        other
         or (f"write `route({name})` to run that block" if name in scope.routes and not arguments else "")
         or did_you_mean(name, scope.function_names())
         or did_you_mean(name, scope.catalog.function_modules)
     )
-    return Diagnostic(codes.UNKNOWN_FUNCTION, f"there is no function `{name}`", span, help, (REFUSED,))
+    fix = None if other else respelling(span, name, scope.function_names())
+    return Diagnostic(codes.UNKNOWN_FUNCTION, f"there is no function `{name}`", span, help, (REFUSED,), fix=fix)
 
 
 def _constants(call: Call) -> Diagnostic | None:
@@ -163,6 +167,7 @@ def _async(call: Call, site: Site, scope: Scope) -> Iterator[Diagnostic]:
             call.name_span,
             'add `loadmodule "tm.so"`',
             (FAILS_AT_RUN,),
+            fix=loading(("tm",), scope),
         )
     elif site.block.kind is RouteKind.EVENT and (site.block.name or "").startswith(_NO_REQUEST):
         yield Diagnostic(

@@ -9,14 +9,17 @@ from typing import NamedTuple
 from evapi_cfg.catalog import history
 from evapi_cfg.check.context import Context
 from evapi_cfg.check.faults import module_loaded_later
+from evapi_cfg.check.loading import loading
 from evapi_cfg.check.scope import ALWAYS, CORE, Scope
 from evapi_cfg.check.targets import exists, span_of
 from evapi_cfg.check.verdicts import FAILS_AT_START, REFUSED, SILENT
 from evapi_cfg.diagnostics import codes
-from evapi_cfg.diagnostics.model import Diagnostic, Related
+from evapi_cfg.diagnostics.fixes import respelling
+from evapi_cfg.diagnostics.model import Diagnostic, Fix, Related
 from evapi_cfg.diagnostics.suggest import did_you_mean
 from evapi_cfg.modules.spec import Param
 from evapi_cfg.syntax.ast import CfgEngine, LoadModule, ModParam, Number, PVar, String
+from evapi_cfg.values import parse_int
 
 _ENGINES = {
     "lua": ("app_lua",),
@@ -79,6 +82,7 @@ def _load(load: LoadModule, loads: dict[str, LoadModule], scope: Scope) -> Itera
                 load.name.span,
                 did_you_mean(name, scope.catalog.names),
                 (REFUSED,),
+                fix=respelling(load.name.span, name, scope.catalog.names),
             )
 
 
@@ -119,10 +123,13 @@ def _no_module(item: ModParam, order: int, scope: Scope) -> Diagnostic:
                 span,
                 f'add `loadmodule "{name}.so"` above',
                 (REFUSED,),
+                fix=loading((name,), scope) if scope.module(name) else None,
             )
     loaded = [name for name in scope.loaded if name != CORE]
     help = did_you_mean(item.modules.value, loaded) or did_you_mean(item.modules.value, scope.catalog.names)
-    return Diagnostic(codes.UNKNOWN_MODULE, f"no loaded module matches `{item.modules.value}`", span, help, (REFUSED,))
+    message = f"no loaded module matches `{item.modules.value}`"
+    fix = respelling(span, item.modules.value, loaded)
+    return Diagnostic(codes.UNKNOWN_MODULE, message, span, help, (REFUSED,), fix=fix)
 
 
 def _param(item: ModParam, module: str, scope: Scope) -> Diagnostic | None:
@@ -141,6 +148,7 @@ def _param(item: ModParam, module: str, scope: Scope) -> Diagnostic | None:
             or did_you_mean(name, names)
             or ("" if names else f"module `{module}` has no parameters"),
             (REFUSED,),
+            fix=respelling(item.name.span, name, names),
         )
     if isinstance(item.value, PVar):
         return None
@@ -185,17 +193,19 @@ def _known(module: str, name: str, scope: Scope) -> _Known | None:
 
 def _wrong_type(item: ModParam, module: str, given: str) -> Diagnostic:
     value = item.value
-    help = ""
+    help, fix = "", None
     if isinstance(value, String):
         text = value.value
         if text.isascii() and text.removeprefix("-").isdecimal():
             help = f"write `{text}` without the quotes"
+            if parse_int(text) is not None and value.span.text == f'"{text}"':
+                fix = Fix(value.span, text)
         message = f"`{item.name.value}` of module `{module}` takes a number, this is a string"
     else:
         assert isinstance(value, Number)
         help = f'write `"{value.value}"`'
         message = f"`{item.name.value}` of module `{module}` takes a string, this is a number"
-    return Diagnostic(codes.WRONG_MODPARAM_TYPE, message, value.span, help, (REFUSED,))
+    return Diagnostic(codes.WRONG_MODPARAM_TYPE, message, value.span, help, (REFUSED,), fix=fix)
 
 
 def _engine(item: CfgEngine, loads: dict[str, LoadModule]) -> Iterator[Diagnostic]:

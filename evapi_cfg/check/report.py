@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 
 from evapi_cfg.catalog import TARGET, Catalog
 from evapi_cfg.check import check, in_order, versions
@@ -13,6 +14,8 @@ from evapi_cfg.diagnostics.model import Diagnostic, Severity
 from evapi_cfg.modules import by_name
 from evapi_cfg.source import SourceFile
 from evapi_cfg.syntax.ast import Config
+from evapi_cfg.syntax.branches import Branch, Branches
+from evapi_cfg.syntax.files import Files
 from evapi_cfg.syntax.lost import without_lost
 from evapi_cfg.syntax.parse import Parsed, parse_file, parse_text
 
@@ -20,11 +23,14 @@ from evapi_cfg.syntax.parse import Parsed, parse_file, parse_text
 @dataclass(frozen=True, slots=True)
 class Report:
     """What a check found. `config` holds what could be read, even where there are errors; `files` are the file itself
-    and what it included."""
+    and what it included. `branches`: what its conditions have asked; `unread`: those whose text was to be read as well,
+    and could not."""
 
     diagnostics: tuple[Diagnostic, ...]
     config: Config
     files: tuple[SourceFile, ...]
+    branches: Branches = field(default_factory=Branches)
+    unread: tuple[Branch, ...] = ()
 
     @property
     def errors(self) -> int:
@@ -35,21 +41,44 @@ class Report:
         return len(self.diagnostics) - self.errors
 
 
-def check_file(path: str, *, defines: Mapping[str, str | None] | None = None, version: str = TARGET) -> Report:
+def check_file(
+    path: str,
+    *,
+    defines: Mapping[str, str | None] | None = None,
+    version: str = TARGET,
+    files: Files | None = None,
+    forced: Mapping[str, bool] | None = None,
+) -> Report:
     """Checks a file with what it includes. `defines` are those of the command line; `version` is a label of the
-    catalogue. Raises `SourceError` where the file itself cannot be read."""
-    return _report(parse_file(path, defines=defines or {}, version=numbers(version)), version)
+    catalogue; `files` reads them; `forced`: what comes out of conditions, see `Branches`. Raises `SourceError` where
+    the file itself cannot be read."""
+    parsed = parse_file(path, defines=defines or {}, version=numbers(version), files=files, forced=forced or {})
+    return _report(parsed, version)
 
 
 def check_text(
-    text: str, name: str = "<text>", *, defines: Mapping[str, str | None] | None = None, version: str = TARGET
+    text: str,
+    name: str = "<text>",
+    *,
+    defines: Mapping[str, str | None] | None = None,
+    version: str = TARGET,
+    files: Files | None = None,
+    forced: Mapping[str, bool] | None = None,
 ) -> Report:
     """Checks a text with one character per byte (see `source.store`); `name` stands for the file in messages."""
-    return _report(parse_text(text, name, defines=defines or {}, version=numbers(version)), version)
+    read = files.included if files else None
+    parsed = parse_text(text, name, defines=defines or {}, version=numbers(version), read=read, forced=forced or {})
+    return _report(parsed, version)
+
+
+@cache
+def _catalog(version: str) -> Catalog:
+    """What it has read once it knows: a process may check many files, or one many times over."""
+    return Catalog(version)
 
 
 def _report(parsed: Parsed, version: str) -> Report:
-    catalog = Catalog(version)
+    catalog = _catalog(version)
     said = versions.of_parsed(parsed.diagnostics, catalog)
     whole = all(item.severity is not Severity.ERROR for item in said)
     found = check(parsed.config, by_name, catalog, whole=whole)
@@ -63,7 +92,7 @@ def _report(parsed: Parsed, version: str) -> Report:
     rest = [item for item in found if _line(item) not in unread and (item.span.file, item.span.start) not in places]
     files = parsed.config.files
     told = in_order(without_lost([*read, *rest], files), parsed.config)
-    return Report(tuple(told), parsed.config, files)
+    return Report(tuple(told), parsed.config, files, parsed.branches)
 
 
 def _line(item: Diagnostic) -> tuple[SourceFile, int]:

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 
 from evapi_cfg.catalog import history, in_family
 from evapi_cfg.check.context import Context
+from evapi_cfg.check.loading import loading
 from evapi_cfg.check.scope import Scope
 from evapi_cfg.check.targets import exists
 from evapi_cfg.check.types import is_constant
 from evapi_cfg.check.verdicts import FAILS_AT_START, LOGGED_AT_START, REFUSED, SILENT
 from evapi_cfg.diagnostics import codes
-from evapi_cfg.diagnostics.model import Diagnostic, Fix, Related
+from evapi_cfg.diagnostics.fixes import OWN, respelling
+from evapi_cfg.diagnostics.model import Diagnostic, Related
 from evapi_cfg.diagnostics.suggest import did_you_mean, distance, near
 from evapi_cfg.source import Span
 from evapi_cfg.syntax.ast import Expression, ModParam, RouteBlock, RouteKind, String, Text
@@ -72,8 +74,9 @@ def _missing(argument: Expression, kind: RouteKind, scope: Scope, verdict: str) 
     help = did_you_mean(name, names, f"{kind.value}[{front}{{}}]")
     if name.removeprefix(front) in names:
         help = f"write `{name.removeprefix(front)}`: Kamailio puts `{front}` in front"
+    fix = respelling(argument.span, name, names, OWN)
     message = f"there is no `{kind.value}[{front}{name}]`"
-    return Diagnostic(codes.MISSING_ROUTE, message, argument.span, help, (verdict,))
+    return Diagnostic(codes.MISSING_ROUTE, message, argument.span, help, (verdict,), fix=fix)
 
 
 def undefined(name: str, span: Span, scope: Scope, verdict: str = FAILS_AT_START) -> Diagnostic | None:
@@ -82,7 +85,9 @@ def undefined(name: str, span: Span, scope: Scope, verdict: str = FAILS_AT_START
     if name in routes or name == MAIN or name in scope.unread_routes:
         return None
     help = did_you_mean(name, routes, "route[{}]")
+    fix = respelling(span, name, routes, OWN)
     if "$" in name:
+        fix = None
         help = f"a string here is a literal name; write `route({name})` without quotes to call by a variable"
     else:
         other = next(
@@ -95,7 +100,8 @@ def undefined(name: str, span: Span, scope: Scope, verdict: str = FAILS_AT_START
         )
         if other is not None:
             help = f"there is a {other.title}, but `route()` reaches route[...] blocks only"
-    return Diagnostic(codes.UNDEFINED_ROUTE, f"there is no `route[{name}]`", span, help, (verdict,))
+            fix = None
+    return Diagnostic(codes.UNDEFINED_ROUTE, f"there is no `route[{name}]`", span, help, (verdict,), fix=fix)
 
 
 def _blocks(context: Context) -> Iterator[Diagnostic]:
@@ -143,7 +149,7 @@ def _event(block: RouteBlock, scope: Scope) -> Iterator[Diagnostic]:
             block.name_span,
             did_you_mean(name, others, "event_route[{}]"),
             (SILENT,),
-            fix=Fix(block.name_span, others[0]) if len(others) == 1 else None,
+            fix=respelling(block.name_span, name, others),
         )
     elif "*" not in families or owners:
         yield Diagnostic(
@@ -152,6 +158,7 @@ def _event(block: RouteBlock, scope: Scope) -> Iterator[Diagnostic]:
             block.name_span,
             _who_runs(name, known, scope),
             (SILENT,),
+            fix=loading(scope.catalog.event_route_modules.get(name, ()), scope),
         )
 
 

@@ -145,7 +145,10 @@ class Scope:
             compiled = regex.compile(f"^({pattern})$")
         except regex.RegexError:
             return None
-        return [module for module, name in names.items() if compiled.search(name) is not None]
+        try:
+            return [module for module, name in names.items() if compiled.search_bounded(name) is not None]
+        except regex.TooSlow:
+            return list(names)
 
     def _exported_name(self, module: str) -> str:
         exports = self.module(module)

@@ -17,7 +17,7 @@ from evapi_cfg.diagnostics.suggest import did_you_mean
 from evapi_cfg.modules import app_lua, app_python3
 from evapi_cfg.source import SourceFile, Span, show
 from evapi_cfg.syntax.ast import CfgEngine, Config, KemiParam, LoadModule, ModParam, RouteBlock, RouteKind, String
-from evapi_cfg.syntax.parse import read_file
+from evapi_cfg.syntax.files import read_file
 
 ENGINES: Final = {"python": app_python3.NAME, "lua": app_lua.NAME}
 _OUTLINES: Final[dict[str, Callable[[SourceFile], Outline]]] = {

@@ -11,7 +11,6 @@ unescaped-json-value = "error"
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +18,7 @@ from typing import Any, Final
 from evapi_cfg.check.choice import LEVELS, Choice, fault_of
 from evapi_cfg.check.targets import TARGETS
 from evapi_cfg.diagnostics.suggest import did_you_mean
+from evapi_cfg.syntax.files import read_file
 
 NAME: Final = ".evapi-cfg.toml"
 FAIL_ON: Final = ("error", "warning", "never")
@@ -44,13 +44,15 @@ def settings_beside(path: str) -> Settings:
     SettingsError."""
     file = (Path(path).parent if path != "-" else Path()) / NAME
     try:
-        text = file.read_bytes()
+        text = read_file(str(file))
     except (FileNotFoundError, NotADirectoryError):
         return Settings()
     except OSError as error:
         raise SettingsError(f"{file}: cannot be read: {(error.strerror or str(error)).lower()}") from None
+    import tomllib  # most files have no settings
+
     try:
-        return _read(tomllib.loads(text.decode("utf-8")))
+        return _read(tomllib.loads(text.encode("latin-1").decode("utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file}: {error}") from None
     except ValueError as error:

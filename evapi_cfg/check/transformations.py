@@ -10,6 +10,7 @@ from evapi_cfg.check.faults import Refusal, module_loaded_later, module_not_load
 from evapi_cfg.check.scope import Scope
 from evapi_cfg.check.targets import exists
 from evapi_cfg.diagnostics import codes
+from evapi_cfg.diagnostics.fixes import respelling
 from evapi_cfg.diagnostics.model import Diagnostic
 from evapi_cfg.diagnostics.suggest import did_you_mean
 from evapi_cfg.modules.spec import NameRefused, Resolver
@@ -68,12 +69,14 @@ def _unknown(use: Transformation, scope: Scope, verdict: str) -> Diagnostic:
     if operations:
         message = f"there is no transformation `{{{use.cls}.{use.op}}}`"
         help = other or did_you_mean(use.op, operations, "{{" + use.cls + ".{}}}")
+        fix = None if other else respelling(use.name_span, use.op, operations)
     elif modules:
-        return module_not_loaded(f"`{{{use.cls}.{use.op}}}`", modules, use.name_span, verdict)
+        return module_not_loaded(f"`{{{use.cls}.{use.op}}}`", modules, use.name_span, scope, verdict)
     else:
         message = f"there is no class of transformations `{{{use.cls}.*}}`"
         help = other or did_you_mean(use.cls, scope.transformation_classes(), "{{{}.*}}")
-    return Diagnostic(codes.UNKNOWN_TRANSFORMATION, message, use.name_span, help, (verdict,))
+        fix = None if other else respelling(use.name_span, use.cls, scope.transformation_classes())
+    return Diagnostic(codes.UNKNOWN_TRANSFORMATION, message, use.name_span, help, (verdict,), fix=fix)
 
 
 def _parameters(args: Text | None, catalogued: Catalogued, resolver: Resolver) -> str:

@@ -19,6 +19,7 @@ from evapi_cfg.check.tables import Tables
 from evapi_cfg.check.targets import exists
 from evapi_cfg.check.verdicts import FAILS_AT_START, REFUSED
 from evapi_cfg.diagnostics import codes
+from evapi_cfg.diagnostics.fixes import respelling
 from evapi_cfg.diagnostics.model import Code, Diagnostic
 from evapi_cfg.diagnostics.suggest import did_you_mean
 from evapi_cfg.modules.context import Run
@@ -105,21 +106,24 @@ class Variables:
             return None
         modules = scope.catalog.pv_modules.get(pvar.name)
         if modules:
-            return module_not_loaded(f"`${pvar.name}`", modules, pvar.span, verdict)
+            return module_not_loaded(f"`${pvar.name}`", modules, pvar.span, scope, verdict)
         notes: tuple[str, ...]
+        fix = None
         first, dot, rest = pvar.name.partition(".")
         if dot and scope.variable_class(first):
             inner = pvar.inner.value if pvar.inner else ""
             help = f"write `$({first}).{rest}`" + (f" or `$({first}){inner}`" if inner else "") + " to end the name"
             notes = ("inside a string the name of a variable runs on over dots",)
         else:
+            other = exists(f"`${pvar.name}`", history.of_variable(pvar.name), scope.catalog, scope.loaded)
             help = (
-                exists(f"`${pvar.name}`", history.of_variable(pvar.name), scope.catalog, scope.loaded)
+                other
                 or did_you_mean(pvar.name, scope.variable_names(), "${}")
                 or did_you_mean(pvar.name, scope.catalog.pv_modules, "${}")
             )
             if not help and order == AT_START:
                 help = "a dollar sign itself is written `$$`"
+            fix = None if other else respelling(_name_span(pvar), pvar.name, scope.variable_names())
             notes = ()
         return Diagnostic(
             codes.UNKNOWN_VARIABLE,
@@ -127,6 +131,7 @@ class Variables:
             _name_span(pvar),
             help,
             (*notes, verdict),
+            fix=fix,
         )
 
     def _form(self, pvar: PVar, found: VariableClass, order: int, verdict: str) -> Diagnostic | None:
@@ -172,13 +177,16 @@ class Variables:
             indexed, names = catalogued.index, catalogued.names if catalogued.closed else ()
         listed = f"the names are {', '.join(f'`{name}`' for name in sorted(names))}" if names else ""
         code, span = codes.BAD_VARIABLE_NAME, pvar.span
+        fix = None
         if inner is None and wants:
             message, help = f"`${pvar.name}` needs a name in parentheses", listed
         elif inner is not None and not takes:
             message, span, help = f"`${pvar.name}` takes no name in parentheses", inner.span, ""
         elif inner is not None and spec is None and catalogued is not None and _lacks(catalogued, inner.value):
             message, span = f"`${pvar.name}` has no name `{inner.value}`", inner.span
-            help = self._other_versions(pvar, inner) or did_you_mean(inner.value, names) or listed
+            other = self._other_versions(pvar, inner)
+            help = other or did_you_mean(inner.value, names) or listed
+            fix = None if other else respelling(span, inner.value, names)
         elif index is not None and not indexed:
             code, message, span, help = codes.BAD_VARIABLE_INDEX, f"`${pvar.name}` takes no index", index.span, ""
         elif index is not None and spec is None and not _is_index(index.value):
@@ -186,13 +194,13 @@ class Variables:
             help = "an index is a number, `*` for all, or one variable"
         else:
             return None
-        return Diagnostic(code, message, span, help, (verdict,))
+        return Diagnostic(code, message, span, help, (verdict,), fix=fix)
 
     def _refused(self, pvar: PVar, refused: NameRefused, verdict: str) -> Diagnostic:
         span = refused.span or pvar.span
         at = pvar.index.span if pvar.index else None
         in_index = at is not None and span.file is at.file and at.start <= span.start < at.end
-        help = ""
+        help, fix = "", None
         if pvar.inner is not None and not in_index:
             help = self._other_versions(pvar, pvar.inner)
         if refused.candidates and not help:
@@ -200,8 +208,9 @@ class Variables:
             help = did_you_mean(wrong, refused.candidates) or (
                 f"the names are {', '.join(f'`{name}`' for name in refused.candidates)}"
             )
+            fix = respelling(span, wrong, refused.candidates)
         code: Code = codes.BAD_VARIABLE_INDEX if in_index else codes.BAD_VARIABLE_NAME
-        return Diagnostic(code, refused.message, span, help, (verdict,))
+        return Diagnostic(code, refused.message, span, help, (verdict,), fix=fix)
 
     def _other_versions(self, pvar: PVar, inner: Text) -> str:
         found = self._scope.variable_class(pvar.name)

@@ -52,6 +52,7 @@ BAD_DEFINE_NAME = Code("bad-define-name", ERROR, "a define's name holds a charac
 DEFINED_KEYWORD = Code("defined-keyword", WARNING, "a define has the name of a reserved word, and no effect")
 RECURSIVE_DEFINE = Code("recursive-define", ERROR, "a define's value leads back to its own name")
 TOO_MANY_DEFINES = Code("too-many-defines", ERROR, "there are more defines than Kamailio has room for")
+TOO_MANY_EXPANSIONS = Code("too-many-expansions", ERROR, "defines within defines come to too much text")
 BAD_DEFENV = Code("bad-defenv", ERROR, "#!defenv without a variable's name")
 MISSING_ENVIRONMENT_VARIABLE = Code("missing-environment-variable", ERROR, "#!defenv names a variable that is not set")
 BAD_EXPRESSION = Code("bad-expression", WARNING, "the expression of #!ifexp or #!defexp has no value")

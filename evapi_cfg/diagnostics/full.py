@@ -26,7 +26,15 @@ def render(diagnostics: Sequence[Diagnostic], *, colour: bool = False) -> str:
     """All diagnostics, the summary, and where to read more. `colour`: with ANSI escape sequences."""
     paint = painter(colour)
     blocks = ["".join(line + "\n" for line in _diagnostic(d, paint)) for d in diagnostics]
-    return "\n".join([*blocks, paint(BOLD, summary(diagnostics)) + "\n" + _more(diagnostics)])
+    return "\n".join([*blocks, paint(BOLD, summary(diagnostics)) + "\n" + _fixable(diagnostics) + _more(diagnostics)])
+
+
+def _fixable(diagnostics: Sequence[Diagnostic]) -> str:
+    number = sum(d.fix is not None for d in diagnostics)
+    if not number:
+        return ""
+    which = "it" if len(diagnostics) == 1 else "all of them" if number == len(diagnostics) else f"{number} of them"
+    return f"{which} can be fixed with evapi-cfg check --fix\n"
 
 
 def _more(diagnostics: Sequence[Diagnostic]) -> str:

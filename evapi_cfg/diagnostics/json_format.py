@@ -23,7 +23,7 @@ def render(diagnostics: Sequence[Diagnostic]) -> str:
 
 
 def entry(d: Diagnostic) -> dict[str, Any]:
-    """One diagnostic as a JSON object; `fix` is there only where a fix is."""
+    """One diagnostic as a JSON object; `fix` is there only where a fix is: the edits that belong to it."""
     made: dict[str, Any] = {
         "code": d.code.name,
         "severity": d.severity.value,
@@ -34,7 +34,7 @@ def entry(d: Diagnostic) -> dict[str, Any]:
         "related": [{"message": show(r.message), **place(r.span)} for r in d.related],
     }
     if d.fix is not None:
-        made["fix"] = {"text": show(d.fix.text), **place(d.fix.span)}
+        made["fix"] = [{"text": show(edit.text), **place(edit.span)} for edit in d.fix.edits]
     return made
 
 

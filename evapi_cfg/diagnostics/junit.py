@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from xml.etree import ElementTree
 
 from evapi_cfg.diagnostics.concise import line
 from evapi_cfg.diagnostics.model import Diagnostic
@@ -13,6 +12,8 @@ from evapi_cfg.source import show
 def render(diagnostics: Sequence[Diagnostic], files: Sequence[str]) -> str:
     """The document and a line end. `files`: what was checked; a file that one of them includes has a case of its own
     where something was found in it."""
+    from xml.etree import ElementTree  # other formats start without it
+
     found: dict[str, list[Diagnostic]] = {show(name): [] for name in files}
     for diagnostic in diagnostics:
         found.setdefault(show(diagnostic.span.file.name), []).append(diagnostic)

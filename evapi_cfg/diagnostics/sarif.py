@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from evapi_cfg.diagnostics.json_format import place
-from evapi_cfg.diagnostics.model import Code, Diagnostic
+from evapi_cfg.diagnostics.model import Code, Diagnostic, Edit
 from evapi_cfg.source import Span, show
 
 _VERSION = "2.1.0"
@@ -50,13 +50,18 @@ def _result(found: Diagnostic, rule: int) -> dict[str, Any]:
             {**_location(related.span), "message": {"text": show(related.message)}} for related in found.related
         ]
     if found.fix is not None:
-        replacement = {
-            "deletedRegion": _region(found.fix.span),
-            "insertedContent": {"text": show(found.fix.text)},
-        }
-        change = {"artifactLocation": _artifact(found.fix.span), "replacements": [replacement]}
-        result["fixes"] = [{"artifactChanges": [change]}]
+        result["fixes"] = [{"artifactChanges": _changes(found.fix.edits)}]
     return result
+
+
+def _changes(edits: Sequence[Edit]) -> list[dict[str, Any]]:
+    """One for each file."""
+    changes: dict[str, dict[str, Any]] = {}
+    for edit in edits:
+        file = {"artifactLocation": _artifact(edit.span), "replacements": []}
+        replacement = {"deletedRegion": _region(edit.span), "insertedContent": {"text": show(edit.text)}}
+        changes.setdefault(edit.span.file.name, file)["replacements"].append(replacement)
+    return list(changes.values())
 
 
 def _location(span: Span) -> dict[str, Any]:

@@ -9,17 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 MOST = 3  # names in one suggestion
+MOST_NAMES = 15_000  # candidates; to search among more of them takes longer than it is worth
 
 
 def near(name: str, candidates: Iterable[str], most: int = MOST) -> tuple[str, ...]:
     """At most `most` candidates within a third of the name's length, nearest first."""
     limit = max(1, (len(name) + 1) // 3)
     lower = name.lower()
+    letters = set(lower)
     found: list[tuple[float, str]] = []
-    for candidate in set(candidates):
+    names = set(candidates)
+    if len(names) > MOST_NAMES:
+        return ()
+    for candidate in names:
         if candidate == name or abs(len(candidate) - len(name)) > limit:
             continue
         other = candidate.lower()
+        if len(letters.difference(other)) > limit:  # each letter that is missing there is one edit at least
+            continue
         far = 0.5 if other == lower else distance(lower, other, limit) + (0 if candidate[:1] == name[:1] else 0.25)
         if far <= limit:
             found.append((far, candidate))

@@ -52,7 +52,7 @@ def index_of(text: Text | None, resolver: Resolver) -> Index:
     digits = value[1:] if value[:1] == "-" else value
     if digits and not (digits.isascii() and digits.isdecimal()):
         raise NameRefused(f"`{show(value)}` is no index: a number, `*` or one variable is expected", text.span)
-    number = int(digits or 0) & 0x7FFFFFFF
+    number = int(digits[-31:] or 0) & 0x7FFFFFFF  # digits further left do not count: 2^31 divides 10^31
     return -number if value[:1] == "-" else number
 
 

@@ -4,7 +4,8 @@ A pattern is read by glibc's rules (`tree`), run by Python's `re` (`translate`),
 different lengths, the longest is taken (`longest`). One character is one byte; case is ignored for ASCII letters only;
 a text ends at its first NUL.
 
-A pattern that sends `re` into exponential backtracking, such as `(a*)*b`, does so here; glibc is slow with other ones.
+A pattern that sends `re` into exponential backtracking, such as `(a*)*b`, does so here, except in `search_bounded`;
+glibc is slow with other ones.
 This package knows nothing of cfg files.
 """
 
@@ -12,15 +13,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cached_property
 from typing import Final
 
-from evapi_cfg.regex.longest import Longest
+from evapi_cfg.regex.longest import Longest, TooSlow
 from evapi_cfg.regex.translate import write
 from evapi_cfg.regex.tree import ICASE, NEWLINE, Alternatives, Chars, Concat, Group, Node, RegexError, Repeat, parse
 
-__all__ = ["ICASE", "NEWLINE", "Match", "Regex", "RegexError", "compile", "translate"]
+__all__ = ["ICASE", "NEWLINE", "Match", "Regex", "RegexError", "TooSlow", "compile", "translate"]
 
 LONGEST_UP_TO: Final = 20_000  # characters of text; in a longer one the first match is taken
+
+MOST_STEPS: Final = 10_000_000  # of a search that is bounded
+MOST_TRIED: Final = 100_000_000  # ways of matching that `re` may have to try
 
 
 class Match:
@@ -42,8 +47,6 @@ class Match:
 
 class Regex:
     """A compiled expression."""
-
-    __slots__ = ("_find", "_searchers", "_tree", "_unambiguous", "flags", "groups", "pattern")
 
     def __init__(self, pattern: str, flags: int = 0) -> None:
         self.pattern = pattern
@@ -82,6 +85,47 @@ class Regex:
         longest = Longest(self._tree.root, self.groups, self.flags, rest, not_bol).spans(found.start())
         assert longest is not None
         return Match(text, tuple(span and (span[0] + start, span[1] + start) for span in longest))
+
+    def search_bounded(self, text: str, start: int = 0, *, not_bol: bool = False) -> Match | None:
+        """The same for patterns and texts that nobody trusts: raises TooSlow instead of taking long."""
+        size = len(text) - start
+        repeats = self._repeats
+        if repeats == 0 or (repeats is not None and size ** (repeats + 1) <= MOST_TRIED):
+            return self.search(text, start, not_bol=not_bol)
+        if self._tree.refers_back:
+            raise TooSlow
+        rest = text[start:].partition("\0")[0]
+        longest = Longest(self._tree.root, self.groups, self.flags, rest, not_bol, MOST_STEPS)
+        for at in range(len(rest) + 1):
+            spans = longest.spans(at)
+            if spans is not None:
+                return Match(text, tuple(span and (span[0] + start, span[1] + start) for span in spans))
+        return None
+
+    @cached_property
+    def _repeats(self) -> int | None:
+        """How many parts may be of any length; None where one is inside another, so that there may be a way of matching
+        for each way of cutting the text."""
+        number = 0
+        waiting = [(self._tree.root, False)]
+        while waiting:
+            node, repeated = waiting.pop()
+            match node:
+                case Repeat(body, low, high):
+                    varies = high is None or high - low > 1
+                    if repeated and varies:
+                        return None
+                    number += varies
+                    waiting.append((body, repeated or high is None or high > 1))
+                case Alternatives(parts):
+                    if repeated:
+                        return None
+                    waiting += ((part, repeated) for part in parts)
+                case Concat(parts):
+                    waiting += ((part, repeated) for part in parts)
+                case Group(_, body):
+                    waiting.append((body, repeated))
+        return number
 
 
 def _one_variable_part(node: Node) -> bool:

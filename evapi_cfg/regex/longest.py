@@ -16,10 +16,16 @@ Places: TypeAlias = "tuple[int, ...]"  # offsets in the text, the preferred one 
 _WORD = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz")
 
 
+class TooSlow(Exception):
+    """A search that would take too long."""
+
+
 class Longest:
     """Matches of one pattern in one text."""
 
-    def __init__(self, root: Node, groups: int, flags: int, text: str, not_bol: bool) -> None:
+    def __init__(self, root: Node, groups: int, flags: int, text: str, not_bol: bool, most: int | None = None) -> None:
+        """`most`: steps after which it gives up with TooSlow."""
+        self.left = most
         self.root = root
         self.groups = groups
         self.newline = bool(flags & NEWLINE)
@@ -44,6 +50,10 @@ class Longest:
         found = self.known.get(key)
         if found is None:
             found = self.known[key] = self.find(node, at)
+        if self.left is not None:
+            self.left -= 1 + len(found)
+            if self.left < 0:
+                raise TooSlow
         return found
 
     def find(self, node: Node, at: int) -> Places:

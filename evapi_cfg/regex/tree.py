@@ -18,6 +18,7 @@ ICASE: Final = 1  # REG_ICASE
 NEWLINE: Final = 2  # REG_NEWLINE: `.` and `[^...]` do not match a newline, `^` and `$` are lines
 
 MAX_REPEAT: Final = 32767  # RE_DUP_MAX
+MAX_LENGTH: Final = 100_000  # characters of a pattern; each takes hundreds of bytes of memory
 MAX_DEPTH: Final = 80  # parentheses inside each other, repetitions behind each other
 
 
@@ -123,6 +124,8 @@ def _folded(chars: frozenset[str]) -> frozenset[str]:
 
 def parse(pattern: str, flags: int = 0) -> Tree:
     """Raises RegexError. The pattern ends at its first NUL, as a C string does."""
+    if len(pattern) > MAX_LENGTH:
+        raise RegexError(f"it is longer than {MAX_LENGTH:,} characters", 0)
     return _Parser(pattern.partition("\0")[0], flags).parse()
 
 
@@ -328,6 +331,7 @@ class _Parser:
 
 
 def _count(digits: str, at: int) -> int:
-    if len(digits.lstrip("0")) > 5 or int(digits) > MAX_REPEAT:
+    digits = digits.lstrip("0")
+    if len(digits) > 5 or int(digits or 0) > MAX_REPEAT:
         raise RegexError(f"more than {MAX_REPEAT} repetitions", at)
-    return int(digits)
+    return int(digits or 0)

@@ -12,6 +12,8 @@ from typing import Literal, TypeAlias
 
 from evapi_cfg.source import SourceFile, Span
 
+_compared: dict[type, tuple[str, ...]] = {}  # by class: the fields that count in `==`
+
 
 class Node:
     """What all nodes share: two are equal if they say the same, wherever they stand.
@@ -22,7 +24,11 @@ class Node:
     __slots__ = ()
 
     def _said(self) -> tuple[object, ...]:
-        return tuple(getattr(self, item.name) for item in fields(self) if item.compare)  # type: ignore[arg-type]
+        names = _compared.get(type(self))
+        if names is None:
+            names = tuple(item.name for item in fields(self) if item.compare)  # type: ignore[arg-type]
+            _compared[type(self)] = names
+        return tuple([getattr(self, name) for name in names])
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and self._said() == other._said()
@@ -443,10 +449,12 @@ Item: TypeAlias = (
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Config(Node):
     """A whole configuration with what it included. `defines` are those in force at the end: `$def` reads them.
-    `avp_default`: the file does not say `#!KAMAILIO`, so `$name` is the AVP of that name where no such class exists."""
+    `avp_default`: the file does not say `#!KAMAILIO`, so `$name` is the AVP of that name where no such class exists.
+    `conditional`: what stands under a condition of the preprocessor."""
 
     span: Span = field(compare=False, repr=False)
     items: tuple[Item, ...]
     files: tuple[SourceFile, ...] = field(default=(), compare=False, repr=False)
     defines: dict[str, str | None] = field(default_factory=dict, compare=False, repr=False)
     avp_default: bool = field(default=False, compare=False, repr=False)
+    conditional: tuple[Span, ...] = field(default=(), compare=False, repr=False)

@@ -56,6 +56,7 @@ class Braces(Words):
             f"the block{explain.block(reading.values)} is empty",
             reading.span(at - 1).to(reading.span(at)),
             "write at least a `;`",
+            fix=Fix(reading.behind(at), ";"),
         )
         return self._insert(at, ";")
 

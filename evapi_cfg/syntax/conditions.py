@@ -11,9 +11,11 @@ from dataclasses import replace
 from typing import Final, NamedTuple, TypeAlias
 
 from evapi_cfg.diagnostics import codes
-from evapi_cfg.diagnostics.model import Code, Diagnostic, Fix, Related
+from evapi_cfg.diagnostics.model import MOST, Code, Diagnostic, Fix, Related, Severity
 from evapi_cfg.diagnostics.suggest import near
 from evapi_cfg.source import Span, show
+from evapi_cfg.syntax import faults
+from evapi_cfg.syntax.branches import Asked, Branches
 from evapi_cfg.syntax.ifexp import ExpressionError, Result, evaluate, is_true
 
 Place: TypeAlias = "Callable[[int, int], Span]"  # offsets in the text being read -> span
@@ -27,11 +29,14 @@ _LIKE_IF: Final = re.compile(
 )
 _IFS: Final = ("ifdef", "ifndef", "ifexp")
 REFUSED: Final = ("Kamailio refuses to start",)
+_ASKED_FOR: Final = (codes.BAD_INCLUDE_NAME, codes.INCLUDED_TOO_DEEP)  # the scanner goes on by them
 
 
 class _Condition(NamedTuple):
     holds: bool
     span: Span
+    asked: Asked
+    skipping: bool  # this one or one around it does not hold
 
 
 class Conditions:
@@ -40,6 +45,8 @@ class Conditions:
     def __init__(self) -> None:
         self.defines: dict[str, str | None] = {}
         self.diagnostics: list[Diagnostic] = []
+        self._errors = 0
+        self.branches = Branches()
         self._conditions: list[_Condition] = []
         self._extra_ends: list[Span] = []
         self._ignored_ends: list[Span] = []
@@ -55,16 +62,29 @@ class Conditions:
         related: tuple[Related, ...] = (),
         fix: Fix | None = None,
     ) -> None:
-        self.diagnostics.append(Diagnostic(code, message, span, help, notes, related, fix))
+        graver = code.severity is Severity.ERROR and self._errors == 0  # it decides the verdict
+        if not self.full or code in _ASKED_FOR or graver:
+            self._errors += code.severity is Severity.ERROR
+            self.diagnostics.append(Diagnostic(code, message, span, help, notes, related, fix))
+
+    @property
+    def full(self) -> bool:
+        """Whether so much has been found that no more is wanted."""
+        return len(self.diagnostics) > MOST
 
     @property
     def skipping(self) -> bool:
-        return not all(condition.holds for condition in self._conditions)
+        return bool(self._conditions) and self._conditions[-1].skipping
+
+    @property
+    def _asked(self) -> Asked | None:
+        """What the innermost open condition has asked."""
+        return self._conditions[-1].asked if self._conditions else None
 
     def _if_defined(self, word: str, text: str, start: int, pos: int, place: Place) -> tuple[int, bool]:
         found = NAME.search(text, pos)
         if found is None:
-            self._conditions.append(_Condition(True, place(start, pos)))
+            self._open(True, place(start, pos), "", True)
             return len(text), self.skipping
         begin, end = found.span()
         if "\n" in text[pos:begin]:
@@ -82,7 +102,8 @@ class Conditions:
         self._look_behind(
             word, text[pos:begin], found[0], text[end : len(text) if line_end < 0 else line_end], place, end
         )
-        self._open((found[0] in self.defines) == (word == "ifdef"), place(start, end))
+        wanted = word == "ifdef"
+        self._open((found[0] in self.defines) == wanted, place(start, end), found[0], wanted)
         return (len(text) if line_end < 0 else line_end + 1), self.skipping
 
     def _look_behind(self, word: str, before: str, name: str, rest: str, place: Place, end: int) -> None:
@@ -115,7 +136,9 @@ class Conditions:
         if line_end < 0:
             line_end = len(text)
         result = self._evaluate(text[pos:line_end], place(pos, line_end))
-        self._open(result is not None and is_true(result), place(start, line_end))
+        expression = f"#!ifexp {text[pos:line_end].strip()}"
+        holds = self.branches.forced.get(expression, result is not None and is_true(result))
+        self._open(holds, place(start, line_end), expression, True)
         return min(line_end + 1, len(text)), self.skipping
 
     def _evaluate(self, text: str, at: Span) -> Result | None:
@@ -130,7 +153,7 @@ class Conditions:
             )
             return None
 
-    def _open(self, holds: bool, span: Span) -> None:
+    def _open(self, holds: bool, span: Span, what: str, wanted: bool) -> None:
         if len(self._conditions) == MAX_CONDITIONS:
             self.report(
                 codes.NESTED_TOO_DEEP,
@@ -138,12 +161,17 @@ class Conditions:
                 span,
                 notes=REFUSED,
             )
-        self._conditions.append(_Condition(holds, span))
+        self._enter(_Condition(holds, span, Asked(what, wanted, self._asked), self.skipping or not holds), span)
+
+    def _enter(self, condition: _Condition, at: Span) -> None:
+        self._conditions.append(condition)
+        self.branches.enter(at, condition.asked, condition.skipping)
 
     def _else(self, at: Span, pos: int) -> tuple[int, bool]:
         if self._conditions:
-            holds, span = self._conditions[-1]
-            self._conditions[-1] = _Condition(not holds, span)
+            holds, span, asked, _ = self._conditions.pop()
+            asked = asked._replace(wanted=not asked.wanted)
+            self._enter(_Condition(not holds, span, asked, self.skipping or holds), at)
         else:
             self.report(
                 codes.STRAY_DIRECTIVE,
@@ -155,7 +183,9 @@ class Conditions:
 
     def _end(self, at: Span, pos: int) -> tuple[int, bool]:
         if self._conditions:
-            self._conditions.pop()
+            opened = self._conditions.pop()
+            if not self._conditions:
+                self.branches.close(opened.span, at)
         else:
             self._extra_ends.append(at)
         return pos, self.skipping
@@ -169,7 +199,7 @@ class Conditions:
         even = len(self._extra_ends) == len(self._conditions)  # Kamailio only counts
         code = codes.STRAY_DIRECTIVE if even else codes.UNBALANCED_CONDITION
         notes = ("Kamailio only logs a warning: there are as many of one as of the other",) if even else REFUSED
-        for span in self._extra_ends:
+        for span in self._extra_ends[: MOST + 1]:
             if self._blame_comment(span):
                 continue
             self._forget_consequences(span)
@@ -181,7 +211,7 @@ class Conditions:
                 notes=notes,
             )
         ignored = list(self._ignored_ends)
-        for condition in reversed(self._conditions):
+        for condition in reversed(self._conditions[-MOST - 1 :]):
             word = condition.span.text.split(None, 1)[0] if condition.span.text else "#!ifdef"
             end = self._ignored_end_after(condition.span, ignored)
             if end is None:
@@ -214,6 +244,7 @@ class Conditions:
                 else "put the text on a line of its own",
                 notes=("Kamailio sees no `#!endif` here", *notes),
                 related=(Related("the condition that stays open", condition.span),),
+                fix=faults.tail_below(Span(end.file, end.start, end.start + len("#!endif"))),
             )
 
     def _blame_comment(self, end: Span) -> bool:

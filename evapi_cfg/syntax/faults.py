@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from evapi_cfg.diagnostics import codes
+from evapi_cfg.diagnostics.fixes import respelling
 from evapi_cfg.diagnostics.model import Diagnostic, Fix, Related
 from evapi_cfg.diagnostics.suggest import near
 from evapi_cfg.source import SourceFile, Span, show
@@ -15,6 +16,10 @@ from evapi_cfg.syntax.keywords import DIRECTIVE_WORDS
 
 MODES: Final = ("KAMAILIO", "OPENSER", "SER", "MAXCOMPAT", "ALL")
 INSTEAD: Final = {"include": ("include_file",), "import": ("import_file",), "if": ("ifdef",), "end": ("endif",)}
+LONGEST: Final = 60  # bytes of what is dropped that a message shows
+_LIKE_BLANKS: Final = "\u00a0\u1680\u202f\u205f\u3000\u200b\u200c\u200d\u2060\ufeff" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)  # they look like a blank, or like nothing
 REFUSED: Final = ("Kamailio refuses to start",)
 
 
@@ -202,6 +207,16 @@ def comment_in_define(span: Span, name: str, taken: str, defined: Span | None) -
     )
 
 
+def too_many_expansions(span: Span, name: str) -> Diagnostic:
+    return Diagnostic(
+        codes.TOO_MANY_EXPANSIONS,
+        f"with `{name}`, the values of defines come to more text than is read",
+        span,
+        "look for defines whose values use others many times over",
+        ("this is a limit of evapi-cfg; Kamailio goes on as long as its memory lasts",),
+    )
+
+
 def unclosed_comment(span: Span, depth: int) -> Diagnostic:
     return Diagnostic(
         codes.UNCLOSED_COMMENT,
@@ -222,7 +237,8 @@ def dropped(span: Span, characters: str) -> Diagnostic:
             ("Kamailio ignores it, and writes it to its standard output",),
             fix=Fix(Span(span.file, span.start, span.start + 3), ""),
         )
-    shown = show(characters)
+    shown = show(characters[:LONGEST])
+    blank = all(char in _LIKE_BLANKS for char in shown)
     name = f"`{shown}`" if shown.isprintable() else "a control character" if len(shown) == 1 else "control characters"
     return Diagnostic(
         codes.DROPPED_CHARACTER,
@@ -230,6 +246,7 @@ def dropped(span: Span, characters: str) -> Diagnostic:
         span,
         "remove it",
         ("Kamailio ignores it, and writes it to its standard output",),
+        fix=Fix(span, " ") if blank and span.text == characters else None,
     )
 
 
@@ -268,6 +285,7 @@ def comment(span: Span, text: str) -> Diagnostic | None:
             span,
             "put the text on a line of its own",
             ("Kamailio takes the line as a comment without a word",),
+            fix=tail_below(at),
         )
     if word in DIRECTIVE_WORDS:
         return Diagnostic(
@@ -285,9 +303,14 @@ def comment(span: Span, text: str) -> Diagnostic | None:
             "close the condition with `#!endif` and open another one, or nest it behind `#!else`",
             ("Kamailio takes the line as a comment without a word",),
         )
-    names = INSTEAD.get(word) or near(word, (*DIRECTIVE_WORDS, *MODES))
+    known = (*DIRECTIVE_WORDS, *MODES)
+    names = INSTEAD.get(word) or near(word, known)
     names = tuple(name for name in names if name[:2] == "if") or names
     glued = [name for name in ("ifdef", "ifndef", "ifexp", "define") if word.startswith(name)]
+    fix = respelling(at, word, known)
+    if fix is None and glued and not text[2 + len(glued[0])].islower():
+        behind = Span(at.file, at.start + 2 + len(glued[0]), at.start + 2 + len(glued[0]))
+        fix = Fix(behind, " ")
     return Diagnostic(
         codes.IGNORED_DIRECTIVE,
         f"`#!{word}` is no directive, only a comment",
@@ -298,4 +321,21 @@ def comment(span: Span, text: str) -> Diagnostic | None:
         if names
         else "write a blank behind `#` if a comment is meant",
         ("Kamailio takes the line as a comment without a word",),
+        fix=fix,
     )
+
+
+def tail_below(directive: Span) -> Fix | None:
+    """Puts what stands behind `#!else` or `#!endif`, which is a comment now, into one on the next line."""
+    text = directive.file.text
+    end = text.find("\n", directive.end)
+    tail = Span(directive.file, directive.end, len(text) if end < 0 else end)
+    words = tail.text.strip()
+    if directive.text[2:] not in ("else", "endif"):
+        return None
+    if not words:  # the last line, without its end
+        return Fix(Span(tail.file, tail.start, len(text)), "\n") if end < 0 else None
+    indent = text[text.rfind("\n", 0, directive.start) + 1 : directive.start]
+    comment = words if words.startswith(("#", "//")) else f"# {words}"
+    ended = "" if end >= 0 else "\n"
+    return Fix(tail, f"\n{indent if indent.isspace() else ''}{comment}{ended}")

@@ -47,7 +47,7 @@ _BINARY: dict[str, Callable[[Value, Value], int | str]] = {
     "*": values.mul,
     "/": values.div,
     "mod": values.mod,
-    "=~": lambda a, b: 1 if regex.compile(values.to_str(b), regex.ICASE).matches(values.to_str(a)) else 0,
+    "=~": lambda a, b: 1 if regex.compile(values.to_str(b), regex.ICASE).search_bounded(values.to_str(a)) else 0,
     "and": lambda a, b: 1 if values.to_int(a) and values.to_int(b) else 0,
     "or": lambda a, b: 1 if values.to_int(a) or values.to_int(b) else 0,
 }
@@ -95,7 +95,7 @@ def _fold_binary(expr: Binary) -> int | str | None:
         compute = _BINARY.get(expr.op)
         try:
             return None if compute is None else compute(left, right)
-        except (EvaluationError, regex.RegexError):
+        except (EvaluationError, regex.RegexError, regex.TooSlow):
             return None
     if isinstance(right, int):
         return right if (expr.op, right & _C_INT) in _ABSORBING else None

@@ -96,8 +96,9 @@ class Parser:
                 children: list[object] = []
                 if kept:
                     for keep, child in zip(kept, values[-len(kept) :], strict=True):
-                        if child.__class__ is list:
-                            children += child
+                        if isinstance(child, list):
+                            # A long list grows where it is: copied for each item it would take a square of the time.
+                            children = children + child if children else child
                         elif keep:
                             children.append(child)
                     del states[-len(kept) :], values[-len(kept) :]

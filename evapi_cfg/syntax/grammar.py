@@ -13,7 +13,6 @@ import importlib.util
 import json
 import os
 import sys
-import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -182,6 +181,8 @@ def write_json(path: Path | None, data: object) -> None:
     """Writes beside and renames, so that a reader never sees half a file; failing to is no fault."""
     if path is None:
         return
+    import tempfile  # rarely needed, and it brings much with it
+
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")

@@ -7,6 +7,8 @@ module asks; it knows no grammar.
 
 from __future__ import annotations
 
+from typing import Final
+
 from evapi_cfg.diagnostics import codes
 from evapi_cfg.source import SourceFile, Span
 from evapi_cfg.syntax import faults
@@ -38,9 +40,15 @@ from evapi_cfg.syntax.tokens import (
     is_unknown,
 )
 
+MAX_EXPANSIONS: Final = 250_000  # uses of defines, those inside of values with them
+MAX_EXPANDED: Final = 4 << 20  # characters that stand for them
+
 
 class Scanner(States):
     """Reads one configuration with all that it includes; `tokens` holds the result."""
+
+    _expansions = 0
+    _expanded = 0
 
     # ---- the loop ----------------------------------------------------------------------------------------------
 
@@ -187,6 +195,10 @@ class Scanner(States):
     def _expand(self, name: str, start: int, end: int) -> bool:
         """Puts the value of a define in the place of its name. False: the name stays what it is."""
         value = self.pre.defines[name]
+        self._expansions += 1
+        self._expanded += len(value or "")
+        if self._expansions > MAX_EXPANSIONS or self._expanded > MAX_EXPANDED:
+            return self._stop(name, start, end)
         if any(frame.name == name and frame.use is not None for frame in self.frames):
             self.pre.report(
                 codes.RECURSIVE_DEFINE,
@@ -208,6 +220,13 @@ class Scanner(States):
         frame.window = FIRST_WINDOW
         self._fill(frame, parent)
         self._push(frame)
+        return True
+
+    def _stop(self, name: str, start: int, end: int) -> bool:
+        """Gives the whole text up."""
+        self.pre.diagnostics.append(faults.too_many_expansions(self.span(start, end), name))
+        self.frames.clear()
+        self.tokens.clear()
         return True
 
     # ---- comments and what nobody knows --------------------------------------------------------------------------
@@ -236,7 +255,8 @@ class Scanner(States):
         end = start + 1
         while end < len(text) and is_unknown(text[end]):
             end += 1
-        self.pre.diagnostics.append(faults.dropped(self.span(start, end), text[start:end]))
+        if not self.pre.full:
+            self.pre.diagnostics.append(faults.dropped(self.span(start, end), text[start:end]))
         return end
 
     def _typographic(self, text: str, start: int, quote: int) -> int:
@@ -293,7 +313,7 @@ class Scanner(States):
             self.pre.diagnostics.append(faults.comment_in_define(self.span(0, 1), frame.name, taken, defined))
 
     def _comment(self, span: Span, text: str) -> None:
-        if text[1:2] != "!" and text[2:3] != "!":
+        if (text[1:2] != "!" and text[2:3] != "!") or self.pre.full:
             return
         diagnostic = faults.comment(span, text)
         if diagnostic is None:
@@ -305,6 +325,7 @@ class Scanner(States):
 
     def _skipped(self, text: str, pos: int) -> int:
         """Throws text away until the conditions hold again: only conditions are looked at there, wherever they are."""
+        start = pos
         while True:
             found = SKIPPED_DIRECTIVE.search(text, pos)
             if found is None:
@@ -313,9 +334,11 @@ class Scanner(States):
             if else_comment is not None:
                 self._comment(self.span(*else_comment.span()), else_comment[0])
             if found is None:
-                return len(text)
-            pos, skip = self.pre.directive(found[0], text, found.end(), self.span)
+                pos, skip = len(text), False
+            else:
+                pos, skip = self.pre.directive(found[0], text, found.end(), self.span)
             if not skip:
+                self.pre.branches.skipped.append(self.span(start, pos))
                 return pos
 
     def _include(self, word: str, start: int, pos: int) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from evapi_cfg.diagnostics import codes
-from evapi_cfg.diagnostics.model import Code, Diagnostic, Fix, Related
+from evapi_cfg.diagnostics.model import MOST, Code, Diagnostic, Fix, Related
 from evapi_cfg.source import SourceFile, Span
 from evapi_cfg.syntax import explain
 from evapi_cfg.syntax.ast import Text
@@ -79,7 +79,7 @@ class Mending:
         fix: Fix | None = None,
     ) -> None:
         """Reports a fault, unless it follows from one that has been."""
-        if at > self._silent_to and not self._is_known(at):
+        if at > self._silent_to and not self._is_known(at) and len(self.diagnostics) <= MOST:
             define = self._define_at(at)
             if define is not None:
                 fix = None

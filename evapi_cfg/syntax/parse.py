@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from evapi_cfg.diagnostics import codes
-from evapi_cfg.diagnostics.model import Diagnostic, Severity
+from evapi_cfg.diagnostics.model import Diagnostic, Severity, at_most
 from evapi_cfg.source import SourceFile, Span
 from evapi_cfg.syntax.ast import Config
+from evapi_cfg.syntax.branches import Branches
 from evapi_cfg.syntax.build_top import Builder
 from evapi_cfg.syntax.corrections import Corrections, of_string
 from evapi_cfg.syntax.faults import empty_file, is_open_string
+from evapi_cfg.syntax.files import Files
 from evapi_cfg.syntax.grammar import tables
 from evapi_cfg.syntax.lexer import Scanner
 from evapi_cfg.syntax.mending import Define
@@ -26,6 +28,7 @@ from evapi_cfg.syntax.recover import Parser
 from evapi_cfg.syntax.tokens import Token
 
 NO_DEFINES: Final[Mapping[str, str | None]] = {}
+NO_CHOICE: Final[Mapping[str, bool]] = {}
 MAX_CORRECTIONS: Final = 20  # each costs one more reading of the whole text
 DROPPING: Final = (
     codes.DROPPED_CHARACTER,
@@ -39,6 +42,7 @@ SWALLOWING: Final = (
     codes.UNCLOSED_STRING,
     codes.UNCLOSED_VARIABLE,
     codes.UNBALANCED_CONDITION,
+    codes.TOO_MANY_EXPANSIONS,
 )
 
 
@@ -53,18 +57,11 @@ class SourceError(Exception):
 @dataclass(frozen=True, slots=True)
 class Parsed:
     """What could be read, also where there are errors; the diagnostics are those of syntax and preprocessor, in the
-    order of their places."""
+    order of their places; `branches`: what the preprocessor's conditions have asked."""
 
     config: Config
     diagnostics: tuple[Diagnostic, ...]
-
-
-def read_file(path: str) -> str:
-    """A file as one character per byte; raises OSError."""
-    if os.path.isdir(path):
-        raise IsADirectoryError(21, "Is a directory", path)
-    with open(path, "rb") as file:
-        return file.read().decode("latin-1")
+    branches: Branches
 
 
 def parse_file(
@@ -74,18 +71,36 @@ def parse_file(
     environ: Mapping[str, str] = os.environ,
     modules: Container[str] | None = None,
     version: tuple[int, int, int] = VERSION,
+    files: Files | None = None,
+    forced: Mapping[str, bool] = NO_CHOICE,
 ) -> Parsed:
     """Reads a file with all that it includes. Raises SourceError for the file itself, never for included ones.
 
     `defines` are those of the command line (`-A NAME=VALUE`), `modules` the names for which loadmodule defines
-    `MOD_name`; without it each does. `version` is that of Kamailio whose directives and names count.
+    `MOD_name`; without it each does. `version` is that of Kamailio whose directives and names count. `files` reads
+    them; `forced`: what comes out of conditions, see `Branches`.
     """
+    files = files or Files()
     try:
-        text = read_file(path)
+        text = files.main(path)
     except OSError as error:
-        reason = "it is a directory" if isinstance(error, IsADirectoryError) else error.strerror or str(error)
-        raise SourceError(f"cannot read {path}: {reason[:1].lower()}{reason[1:]}") from None
-    return parse_text(text, path, defines=defines, environ=environ, modules=modules, version=version)
+        raise SourceError(f"cannot read {path}: {reason(error)}") from None
+    return parse_text(
+        text,
+        path,
+        defines=defines,
+        environ=environ,
+        modules=modules,
+        read=files.included,
+        version=version,
+        forced=forced,
+    )
+
+
+def reason(error: OSError) -> str:
+    """Why a file cannot be read or written, in words that go on behind a colon."""
+    text = error.strerror or str(error)
+    return text[:1].lower() + text[1:]
 
 
 def parse_text(
@@ -95,16 +110,19 @@ def parse_text(
     defines: Mapping[str, str | None] = NO_DEFINES,
     environ: Mapping[str, str] = os.environ,
     modules: Container[str] | None = None,
-    read: Callable[[str], str] = read_file,
+    read: Callable[[str], str] | None = None,
     version: tuple[int, int, int] = VERSION,
+    forced: Mapping[str, bool] = NO_CHOICE,
 ) -> Parsed:
-    """Reads a text, one character per byte. `read` opens what it includes, by name, and raises OSError."""
+    """Reads a text, one character per byte. `read` opens what it includes, by name, and raises OSError; `forced`: what
+    comes out of conditions, see `Branches`."""
     corrected = Corrections()
     corrects = True
     found: list[Diagnostic] = []
     while True:
         file = SourceFile(name, text)
-        preprocessor = Preprocessor(defines, environ, read, modules, corrected, version)
+        preprocessor = Preprocessor(defines, environ, read or Files().included, modules, corrected, version)
+        preprocessor.branches.forced = forced
         tokens = Scanner(preprocessor, corrected).scan(file)
         preprocessor.finish()
         suspect = _swallowing_string(preprocessor, tokens) if corrects else None
@@ -131,8 +149,9 @@ def parse_text(
         tuple(preprocessor.files),
         dict(preprocessor.defines),
         preprocessor.mode == "max",
+        tuple(preprocessor.branches.conditional),
     )
-    return Parsed(config, _sorted(found, preprocessor.files))
+    return Parsed(config, _sorted(found, preprocessor.files), preprocessor.branches)
 
 
 def _swallowing_string(preprocessor: Preprocessor, tokens: Sequence[Token]) -> Span | None:
@@ -161,7 +180,9 @@ def _told(scanned: Sequence[Diagnostic], parser: Parser, built: Sequence[Diagnos
     swallows the rest of the file, its end comes too early for the parser; and what the scanner drops is no second
     fault on a line that does not fit."""
     swallowed = any(item.code in SWALLOWING for item in scanned)
-    parsed = [item for item in parser.diagnostics if not (swallowed and parser.ends_early and item.code in EARLY_END)]
+    parsed = [
+        item for item in at_most(parser.diagnostics) if not (swallowed and parser.ends_early and item.code in EARLY_END)
+    ]
     broken = {_line(item) for item in built if item.code is codes.BAD_VARIABLE}
     parsed = [item for item in parsed if _line(item) not in broken]  # its parentheses may have swallowed something
     comments = {_line(item): item for item in scanned if item.code is codes.COMMENT_IN_DEFINE}
@@ -172,7 +193,7 @@ def _told(scanned: Sequence[Diagnostic], parser: Parser, built: Sequence[Diagnos
     lines = {_line(item) for item in parsed}
     lines |= {_line(item) for item in scanned if item.code is codes.TYPOGRAPHIC_QUOTE}
     found: list[Diagnostic] = []
-    for item in scanned:
+    for item in at_most(scanned):
         if item.code in DROPPING and _line(item) in lines:
             continue
         if item.code is codes.UNCLOSED_COMMENT and not parser.ends_early:

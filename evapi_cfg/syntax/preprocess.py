@@ -9,14 +9,18 @@ from __future__ import annotations
 import os.path
 import re
 from collections.abc import Callable, Container, Mapping
+from time import monotonic
 from typing import Final, Literal, TypeAlias
 
 from evapi_cfg.diagnostics import codes
 from evapi_cfg.diagnostics.model import Code, Diagnostic, Related
+from evapi_cfg.regex import TooSlow
 from evapi_cfg.source import SourceFile, Span, show, store
+from evapi_cfg.syntax import faults
 from evapi_cfg.syntax.ast import Text
 from evapi_cfg.syntax.conditions import NAME, REFUSED, Conditions, Place
 from evapi_cfg.syntax.corrections import NO_CORRECTIONS, Corrections
+from evapi_cfg.syntax.files import FileRefused, TooMuch
 from evapi_cfg.syntax.ifexp import as_text
 from evapi_cfg.syntax.keywords import TERMINALS
 from evapi_cfg.syntax.subst import SubstError, Substitution, parse_substitution
@@ -32,9 +36,11 @@ FIRST: Final[Mapping[str, tuple[int, int]]] = {
 }  # fmt: skip
 """Directives that older versions read as comments, and the version from which on they work."""
 MAX_DEFINES: Final = 512
+MAX_VALUE: Final = 1 << 20  # characters of a define's value
 MAX_INCLUDE_DEPTH: Final = 10
 MAX_INCLUDE_NAME: Final = 127  # with its quotes
 MAX_MODULE_NAME: Final = 59
+SUBSTITUTION_SECONDS: Final = 5.0  # for all of a configuration; an ordinary one takes a thousandth of that
 
 # What a directive looks like: some need a blank behind the word, some the end of the line, some nothing at all.
 DIRECTIVE: Final = re.compile(
@@ -53,6 +59,7 @@ _VALUE_OF: Final = re.compile(rf"\$(?:({_CLASSES})\(([^()]*)\)|\(({_CLASSES})\((
 _VARIABLE: Final = re.compile(r"\$(?:[A-Za-z_?]\w*(?:\([^()]*\))?|\([^()]*(?:\([^()]*\)[^()]*)*\)|\$)")
 _NAME_ESCAPES: Final = {"t": "\t", "n": "\n", "r": "\r"}
 BLANK: Final = " \t\b\r"
+OURS: Final = ("evapi-cfg does not read it; Kamailio would",)
 
 
 class Preprocessor(Conditions):
@@ -76,8 +83,10 @@ class Preprocessor(Conditions):
         self._modules = modules
         self._corrections = corrections
         self._defined_at: dict[str, Span] = {}
+        self._too_much = False  # no more files are read, and that has been said
         self._full = False  # there is no room for more defines, and that has been said
-        self._rules: list[Substitution] = []
+        self._rules: list[tuple[Substitution, Span]] = []
+        self._time_left = SUBSTITUTION_SECONDS
         self._version = version
         self._not_undone: dict[str, Diagnostic] = {}  # what a directive would undefine that this version ignores
         major, minor, patch = version
@@ -157,8 +166,12 @@ class Preprocessor(Conditions):
         return line_end
 
     def set(self, name: str, value: str | None, at: Span) -> None:
+        if value and len(value) > MAX_VALUE:
+            self.diagnostics.append(faults.too_many_expansions(at, name))
+            value = None
         self.defines[name] = value or None
         self._defined_at[name] = at
+        self.branches.define(name, self._asked)
         if name in TERMINALS:
             self.report(
                 codes.DEFINED_KEYWORD,
@@ -294,13 +307,33 @@ class Preprocessor(Conditions):
         name = path.rpartition("/")[2].removesuffix(".so")
         if len(name) <= MAX_MODULE_NAME and (self._modules is None or name in self._modules):
             self.defines.setdefault(f"MOD_{name}", None)
+            self.branches.define(f"MOD_{name}", self._asked)
 
     # ---- substitutions -----------------------------------------------------------------------------------------
 
     def substitute(self, value: str) -> str:
-        for rule in self._rules:
-            value = rule.apply(value)
+        if not self._rules:
+            return value
+        since = monotonic()
+        try:
+            for rule, _ in self._rules:
+                value = rule.apply(value)
+        except TooSlow:
+            self._time_left = 0.0
+        self._time_left -= monotonic() - since
+        if self._time_left < 0:
+            self._stop_substituting()
         return value
+
+    def _stop_substituting(self) -> None:
+        self.report(
+            codes.TOO_MANY_EXPANSIONS,
+            "it would take too long to make the substitutions of this file: no more are made",
+            self._rules[-1][1],
+            help="look for an expression in which one repetition stands inside another one",
+            notes=("this is a limit of evapi-cfg; Kamailio goes on",),
+        )
+        self._rules.clear()
 
     def substitution(self, word: str, text: Text) -> None:
         """`#!subst "..."` and its kin."""
@@ -317,7 +350,7 @@ class Preprocessor(Conditions):
                 notes=REFUSED,
             )
             return
-        self._rules.append(rule)
+        self._rules.append((rule, text.span))
         if kind == "subst":
             return
         name, at = rule.pattern, text.part(1, 1 + len(rule.pattern)).span
@@ -346,7 +379,15 @@ class Preprocessor(Conditions):
         return self.defines.get(name)
 
     def _expanded(self, value: str) -> str:
-        return _VALUE_OF.sub(lambda found: self._known_value(found) or NULL_TEXT, value)
+        room = MAX_VALUE
+
+        def known(found: re.Match[str]) -> str:
+            nonlocal room
+            text = self._known_value(found) or NULL_TEXT
+            room -= len(text)
+            return text if room > 0 else ""
+
+        return _VALUE_OF.sub(known, value)
 
     # ---- included files ----------------------------------------------------------------------------------------
 
@@ -385,6 +426,13 @@ class Preprocessor(Conditions):
         for candidate in self._candidates(path):
             try:
                 text = self._read(candidate)
+            except FileRefused as error:
+                if isinstance(error, TooMuch):
+                    if self._too_much:
+                        return None
+                    self._too_much = True
+                message = f"the file {show(name)} is not read: {error.strerror}"
+                return self._refuse(codes.INCLUDE_NOT_READ, message, at, notes=OURS)
             except OSError as error:
                 problem = problem or (error.strerror or str(error))
                 if isinstance(error, IsADirectoryError):
@@ -409,8 +457,10 @@ class Preprocessor(Conditions):
             return [path]
         return [path, f"{directory}/{path}"]
 
-    def _refuse(self, code: Code, message: str, at: Span, help: str = "") -> SourceFile | None:
-        self.report(code, message, at, help=help, notes=REFUSED)
+    def _refuse(
+        self, code: Code, message: str, at: Span, help: str = "", notes: tuple[str, ...] = REFUSED
+    ) -> SourceFile | None:
+        self.report(code, message, at, help=help, notes=notes)
         return None
 
     def _too_deep(self, at: Span) -> SourceFile | None:

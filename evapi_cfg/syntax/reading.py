@@ -280,7 +280,10 @@ def line_start(token: Token) -> int:
 
 def is_first(token: Token) -> bool:
     """Whether only blanks stand before it on its line."""
-    return not token.file.text[line_start(token) : token.start].strip()
+    text, at = token.file.text, token.start - 1
+    while at >= 0 and text[at] != "\n" and text[at].isspace():
+        at -= 1
+    return at < 0 or text[at] == "\n"
 
 
 def indent(token: Token) -> int:

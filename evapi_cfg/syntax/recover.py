@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from evapi_cfg.diagnostics import codes
+from evapi_cfg.diagnostics.fixes import respelling
 from evapi_cfg.diagnostics.model import Related
 from evapi_cfg.diagnostics.suggest import did_you_mean
 from evapi_cfg.syntax import corrections, explain
@@ -257,6 +258,7 @@ class Parser(Repairs):
                 f"the core has no parameter `{start.value}`",
                 start.span,
                 did_you_mean(str(start.value), names),
+                fix=respelling(start.span, str(start.value), names),
             )
         elif explain.begins_statement(start.terminal) and following not in (".", "[") and not reading.begins(first):
             return self._statement_outside(first)

@@ -9,6 +9,7 @@ from typing import Final
 
 from evapi_cfg.diagnostics import codes
 from evapi_cfg.diagnostics.model import Fix, Related
+from evapi_cfg.source import Span
 from evapi_cfg.syntax import explain
 from evapi_cfg.syntax.braces import Braces
 from evapi_cfg.syntax.grammar import END
@@ -226,13 +227,17 @@ class Repairs(Braces):
         last = reading.terminal(at - 1) if at else ""
         if last in ROUTES and reading.terminal(at + 1) == "{" and reading.fit(("[", reading.terminal(at), "]", "{")):
             span = reading.span(at)
+            text = span.file.text
+            whole = Span(
+                span.file, span.start - text.endswith("(", 0, span.start), span.end + text.startswith(")", span.end)
+            )
             self._report(
                 at,
                 codes.SYNTAX_ERROR,
                 f"the name of a route block stands in brackets: {explain.token_name(tokens[at])}",
                 span,
                 f"write `{tokens[at - 1].value}[{span.text}]`",
-                fix=Fix(span, f"[{span.text}]"),
+                fix=Fix(whole, f"[{span.text}]"),
             )
             reading.place_tokens(at + 1, ("]",))
             return self._insert(at, "[")
@@ -363,7 +368,8 @@ class Repairs(Braces):
             return None
         span = reading.span(at)
         message = f"`{terminal}` stands where a `,` belongs{self._where()}"
-        self._report(at, codes.SYNTAX_ERROR, message, span, "write `,` between two arguments", fix=Fix(span, ","))
+        fix = None if terminal == "." else Fix(span, ",")  # two strings are joined with `+`
+        self._report(at, codes.SYNTAX_ERROR, message, span, "write `,` between two arguments", fix=fix)
         reading.tokens[at] = reading.tokens[at]._replace(terminal=",", value=",")
         return at
 

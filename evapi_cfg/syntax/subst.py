@@ -10,8 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
-from evapi_cfg.regex import ICASE, NEWLINE, Match, Regex, RegexError, compile
+from evapi_cfg.regex import ICASE, NEWLINE, Match, Regex, RegexError, TooSlow, compile
 
+MAX_RESULT: Final = 1 << 20  # characters of a text in which something has been replaced
+LONGEST_VARIABLE: Final = 4096  # characters; what is longer is none
 _ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t"}
 
 Expand: TypeAlias = "Callable[[str], tuple[str, int] | None]"
@@ -46,20 +48,24 @@ class Substitution:
     expand: Expand
 
     def apply(self, value: str) -> str:
+        """The text with what is to be replaced; raises TooSlow."""
         if not value:
             return value
         out: list[str] = []
-        pos = 0
+        pos = size = 0
         while True:
-            found = self.regex.search(value, pos, not_bol=pos > 0 and value[pos - 1] not in "\r\n")
+            found = self.regex.search_bounded(value, pos, not_bol=pos > 0 and value[pos - 1] not in "\r\n")
             span = found.span() if found else None
             if found is None or span is None:
                 break
             start, end = span
             if start == end:
                 return value  # Kamailio logs an error and keeps the text
-            out.append(value[pos:start])
-            out += [self._part(part, found) for part in self.parts]
+            new = [value[pos:start], *(self._part(part, found) for part in self.parts)]
+            out += new
+            size += sum(map(len, new))
+            if size > MAX_RESULT:
+                raise TooSlow
             pos = end
             if not self.everywhere:
                 break
@@ -125,7 +131,7 @@ def _replacement(text: str, pos: int, separator: str, expand: Expand) -> tuple[t
                 parts.append(_ESCAPES.get(escaped, escaped))
             pos += 2
         elif char == "$":
-            value = expand(text[pos:])
+            value = expand(text[pos : pos + LONGEST_VARIABLE])
             if value is None:
                 raise SubstError("the replacement holds a `$` that starts no variable", pos)
             parts.append(_Variable(text[pos : pos + value[1]]))

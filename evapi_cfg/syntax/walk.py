@@ -7,9 +7,11 @@ from dataclasses import fields, is_dataclass
 from typing import Final
 
 from evapi_cfg.source import Span
-from evapi_cfg.syntax.ast import Text
+from evapi_cfg.syntax.ast import Node, Text
 
-_NO_NODES: Final = ("span", "name_span", "op_span", "files", "defines", "avp_default", "virtual", "expand", "core")
+_NO_NODES: Final = (
+    "span", "name_span", "op_span", "files", "defines", "avp_default", "conditional", "virtual", "expand", "core",
+)  # fmt: skip
 _fields: dict[str, tuple[str, ...]] = {}  # by class: the fields that may hold nodes
 
 
@@ -25,20 +27,16 @@ def _inner(node: object) -> tuple[str, ...]:
     return known
 
 
-def children(node: object) -> Iterator[object]:
+def children(node: object) -> list[object]:
     """The nodes right below a node, in the order of the source. Text counts as a leaf of its node, not as a node."""
+    found: list[object] = []
     for name in _inner(node):
         value = getattr(node, name)
         if value.__class__ is tuple:
-            for item in value:
-                if _is_node(item):
-                    yield item
-        elif _is_node(value):
-            yield value
-
-
-def _is_node(value: object) -> bool:
-    return value.__class__ not in _LEAVES and is_dataclass(value)
+            found += [item for item in value if item.__class__ not in _LEAVES and isinstance(item, Node)]
+        elif value.__class__ not in _LEAVES and isinstance(value, Node):
+            found.append(value)
+    return found
 
 
 _LEAVES: Final = frozenset((str, int, bool, type(None), Text, Span))
@@ -50,6 +48,6 @@ def walk(node: object) -> Iterator[object]:
     while waiting:
         current = waiting.pop()
         yield current
-        below = list(children(current))
+        below = children(current)
         below.reverse()
         waiting += below

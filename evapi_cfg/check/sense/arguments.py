@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from evapi_cfg.check.context import Context
 from evapi_cfg.syntax.ast import Call, Format, ModParam, PVar, String, Text
-from evapi_cfg.syntax.pvar import PvarError, parse_format
+from evapi_cfg.syntax.pvar import PvarError, end_of_pvar, parse_format
 
 # The evapi functions that send: which argument is the data, which the tag.
 SENDING = {
@@ -37,7 +37,8 @@ def parts(text: Text) -> Format:
 
 def one_variable(text: Text) -> PVar | None:
     """The variable that a text is and nothing else."""
-    cut = parts(text) if text.value.startswith("$") else ()
+    value = text.value
+    cut = parts(text) if value.startswith("$") and end_of_pvar(value) == len(value) else ()
     return cut[0] if len(cut) == 1 and isinstance(cut[0], PVar) else None
 
 

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from evapi_cfg.check.context import Context
 from evapi_cfg.check.verdicts import SILENT
 from evapi_cfg.diagnostics import codes
-from evapi_cfg.diagnostics.model import Diagnostic
+from evapi_cfg.diagnostics.model import Diagnostic, Fix
 from evapi_cfg.source import SourceFile, Span
 
 _ODD = re.compile("[\\r\\0\\xe2]")  # most files have none, which is seen at once
 # U+202A to U+202E and U+2066 to U+2069 in UTF-8, one character per byte.
+_LINE_END = re.compile("\\r+\\n")
 _TURNING = re.compile("\xe2(?:\x80[\xaa-\xae]|\x81[\xa6-\xa9])")
 
 
@@ -37,6 +38,7 @@ def _in_file(file: SourceFile) -> Iterator[Diagnostic]:
                 "Kamailio knows neither `#!KAMAILIO` nor `\\` at the end of a line with it, and keeps it in what `$def`"
                 " gives and in texts that go over a line",
             ),
+            fix=_with_plain_ends(file, at),
         )
     at = text.find("\0")
     if at >= 0:
@@ -55,3 +57,12 @@ def _in_file(file: SourceFile) -> Iterator[Diagnostic]:
             "remove it: what follows may not be what it looks like",
             (SILENT,),
         )
+
+
+def _with_plain_ends(file: SourceFile, first: int) -> Fix | None:
+    """The file with line ends of Unix; None where a carriage return stands anywhere else, too."""
+    text = file.text
+    last = text.rindex("\r")
+    whole = Span(file, first, last + 2)
+    plain = _LINE_END.sub("\n", whole.text)
+    return None if "\r" in plain else Fix(whole, plain)

@@ -8,7 +8,6 @@ msg_apply_changes().
 from __future__ import annotations
 
 import re
-from email.utils import formatdate
 from typing import Final
 
 from evapi_cfg.modules.context import Level, Run
@@ -69,6 +68,8 @@ def _append_time(run: Run) -> int:
 
 
 def _date(run: Run) -> str:
+    from email.utils import formatdate  # a check does without
+
     return f"Date: {formatdate(run.world.clock.now(), usegmt=True)}\r\n"
 
 

@@ -83,7 +83,8 @@ def number(cursor: Cursor) -> Argument:
     while cursor.next().isdecimal() and cursor.next().isascii():
         cursor.at += 1
     written = cursor.value[digits : cursor.at]
-    if len(written.lstrip("0")) > 19 or int(written[:-1] or 0) > MAX_NUMBER:
+    written = written.lstrip("0")
+    if len(written) > 19 or int(written[:-1] or 0) > MAX_NUMBER:
         raise cursor.refused("cannot take a number that large", start, cursor.at)
     found = int(written or 0)
     return -found if sign == "-" else found
