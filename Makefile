@@ -2,6 +2,7 @@
 # make test   linters, types, import contracts, tests
 # make bench  the same load on an installed Kamailio and on evapi-cfg
 # make load   many parked SIP requests; needs sipp
+# make faults  clients and networks that fail, and what it costs the others; MINUTES=3 for a short one
 # make clients  brings npm's netstring-stream, for its test; needs npm
 #
 # Needs only make and Python 3.11 or later; everything else is installed into .venv, once.
@@ -17,7 +18,7 @@ FIND_PYTHON = for p in $(PYTHON) python3.13 python3.12 python3.11 python3 python
 	  fi; \
 	done
 
-.PHONY: run test lint bench load clients setup clean
+.PHONY: run test lint bench load faults clients setup clean
 
 run: $(READY)
 	$(BIN)/evapi-cfg run --no-sip samples/echo.cfg
@@ -36,6 +37,10 @@ bench: $(READY)
 
 load: $(READY)
 	for workload in options invite restart park; do $(BIN)/python tests/load/load.py $$workload || exit 1; done
+
+MINUTES := 30
+faults: $(READY)
+	$(BIN)/python -m tests.faults.faults --minutes $(MINUTES)
 
 clients:
 	npm install --silent --no-save --no-package-lock --no-audit --no-fund --prefix build/clients netstring-stream@1.0.1

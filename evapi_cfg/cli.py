@@ -250,6 +250,16 @@ def run(
     ] = "",
     log_format: Annotated[LogForm, typer.Option(help="The form of log lines.")] = LogForm.text,
     max_queue: Annotated[int, typer.Option(metavar="BYTES", help="What may wait for one client.")] = 8 << 20,
+    max_total_queue: Annotated[int, typer.Option(metavar="BYTES", help="What may wait for all clients.")] = 256 << 20,
+    send_timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Time in which a client must take some of what waits for it.")
+    ] = 5.0,
+    rate: Annotated[
+        float, typer.Option(metavar="MESSAGES", help="Messages that one client may send a second; 0: no bound.")
+    ] = 0.0,
+    keepalive: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Time in which a client that is gone without a word is found.")
+    ] = 60.0,
     max_frame: Annotated[int, typer.Option(metavar="BYTES", help="The longest frame.")] = 32767,
     drain: Annotated[float, typer.Option(metavar="SECONDS", help="Time for clients to read what is left.")] = 5.0,
     callback_timeout: Annotated[
@@ -263,8 +273,13 @@ def run(
 ) -> None:
     """Serves a kamailio.cfg: the TCP event server that Kamailio's EVAPI module would be."""
     from evapi_cfg import service
+    from evapi_cfg.server import Limits
 
     _within("--max-queue", max_queue, 1, 1 << 40)
+    _within("--max-total-queue", max_total_queue, 1, 1 << 50)
+    _within("--send-timeout", send_timeout, 0.1, 86400)
+    _within("--rate", rate, 0, 1e9)
+    _within("--keepalive", keepalive, 4, 86400)
     _within("--max-frame", max_frame, 4, (1 << 31) - 1)
     _within("--drain", drain, 0, 86400)
     _defines(define)
@@ -276,9 +291,15 @@ def run(
             params=tuple(_params(set_)),
             log_level=log_level,
             log_format=log_format.value,
-            max_queue=max_queue,
+            limits=Limits(
+                max_queue=max_queue,
+                drain=drain,
+                send_timeout=send_timeout,
+                max_total_queue=max_total_queue,
+                rate=rate,
+                keepalive=keepalive,
+            ),
             max_frame=max_frame,
-            drain=drain,
             callback_timeout=callback_timeout,
             sip=sip,
             allow_exec=allow_exec,

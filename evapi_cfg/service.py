@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from evapi_cfg.check.report import Report
 from evapi_cfg.compile.program import NotRun
@@ -39,9 +40,8 @@ class Options:
     params: tuple[Override, ...]
     log_level: str  # "" takes the file's `debug`
     log_format: LogFormat
-    max_queue: int  # bytes
+    limits: Limits
     max_frame: int  # bytes
-    drain: float  # seconds
     callback_timeout: float  # seconds
     sip: bool  # whether to listen for SIP where the file says
     allow_exec: bool  # whether the file may run commands
@@ -60,6 +60,7 @@ def run(read: Callable[[], Report | None], options: Options) -> int:
     if report is None:
         return UNABLE
     log = LogWriter(stream, form=options.log_format, colour=colour and options.log_format == "text", pid=os.getpid())
+    stream.report = partial(_lost_lines, log)
     if report.errors:
         return _faulty(report, options, stream, log)
     if not any(isinstance(item, LoadModule) and item.module == "evapi" for item in report.config.items):
@@ -87,7 +88,6 @@ def run(read: Callable[[], Report | None], options: Options) -> int:
         if options.strict:
             _say(log, Level.ERROR, "core", "--strict: refused to start, since the above does not run here")
             return FAULTY
-    limits = Limits(options.max_queue, options.drain)
 
     def ready(server: EventServer) -> None:
         for socket in app.sip_addresses:
@@ -98,7 +98,7 @@ def run(read: Callable[[], Report | None], options: Options) -> int:
         _say(log, Level.INFO, "evapi", f"listening on {shown(*server.address)}")
 
     try:
-        run_until_told(app, limits, stream, ready, sip=options.sip, rpc=options.rpc)
+        run_until_told(app, options.limits, stream, ready, sip=options.sip, rpc=options.rpc)
     except HttpClientMissing as err:
         _say(log, Level.ERROR, "http_async_client", str(err))
         return UNABLE
@@ -108,7 +108,7 @@ def run(read: Callable[[], Report | None], options: Options) -> int:
             _say(log, Level.ERROR, "evapi", "--no-sip leaves the SIP ports closed")
         return CANNOT_LISTEN
     finally:
-        stream.flush()
+        stream.close()
     return DONE
 
 
@@ -125,6 +125,10 @@ def _own_level(report: Report) -> int:
     given = [item for item in report.config.items if isinstance(item, CoreParam) and item.name == "debug"]
     level = parse_level(str(given[-1].value[0].value)) if given and len(given[-1].value) == 1 else None
     return Level.WARNING if level is None else level
+
+
+def _lost_lines(log: LogWriter, lost: int, why: str) -> str:
+    return log.line(Level.ERROR, "core", f"{lost:,} log lines were lost: {why}")
 
 
 def _say(log: LogWriter, level: Level, source: str, message: str) -> None:

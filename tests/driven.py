@@ -27,13 +27,14 @@ Runner = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
 
 
 class HandClock:
-    """Time that passes when the test says so."""
+    """Time that passes when the test says so. `step`: what somebody has set the wall clock forward by."""
 
     def __init__(self) -> None:
         self.time = 1000.0
+        self.step = 0.0
 
     def now(self) -> float:
-        return self.time
+        return self.time + self.step
 
     def monotonic(self) -> float:
         return self.time

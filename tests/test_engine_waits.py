@@ -167,6 +167,17 @@ def test_next_time_is_that_of_the_run_that_is_due_first() -> None:
     assert bench.app.engine.next_time() == 1030.0
 
 
+@pytest.mark.parametrize("step", [3600.0, -3600.0])
+def test_a_clock_that_is_set_changes_no_wait(step: float) -> None:
+    bench = Bench(f'{MESSAGE} {{ sleep("10"); xlog("$TS"); }}', workers=0)
+    bench.connect().send_message("x")
+    bench.clock.step = step
+    bench.pass_time(9.9)
+    assert bench.logged() == []
+    bench.pass_time(0.1)
+    assert bench.logged() == [str(int(1010 + step))]
+
+
 def test_a_lock_that_another_run_holds() -> None:
     bench = Bench(
         f'{MESSAGE} {{ lock("k"); xlog("$evapi(conidx) in"); sleep("1"); xlog("$evapi(conidx) out"); unlock("k"); }}',
@@ -180,3 +191,18 @@ def test_a_lock_that_another_run_holds() -> None:
     log = bench.logged()
     assert sorted(log) == [f"{place} {way}" for place in range(3) for way in ("in", "out")]
     assert all(log[at].split()[0] == log[at + 1].split()[0] for at in (0, 2, 4))
+
+
+def test_messages_go_on_behind_a_time_in_which_the_sockets_could_not_keep_up() -> None:
+    bench = Bench(f'{MESSAGE} {{ usleep("0"); evapi_relay("$evapi(msg)"); }}', workers=0)
+    client, engine = bench.connect(), bench.app.engine
+    engine.hold = True
+    client.send(frames("a", "b"))
+    bench.pass_time(1)
+    assert client.receive() == b""
+    assert engine.next_time() is not None
+    assert not engine.idle
+    engine.hold = False
+    for _ in range(5):
+        bench.pass_time(1)
+    assert client.receive() == frames("a", "b")

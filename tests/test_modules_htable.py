@@ -503,3 +503,15 @@ def test_functions_take_numbers_of_32_bit() -> None:
     bench.call("sht_iterator_seti", "i", 2**32 + 8)
     bench.call("sht_iterator_setex", "i", 2**32 + 6)
     assert (bench.get("$sht(t=>k)"), bench.get("$shtex(t=>k)")) == (8, 6)
+
+
+@pytest.mark.parametrize("step", [3600.0, -3600.0])
+def test_items_live_as_long_although_the_clock_is_set(step: float) -> None:
+    clock = HandClock()
+    bench = Driven(f'{MESSAGE} {{ $sht(e=>a) = 1; evapi_relay("ok"); }}', clock)
+    bench.client.send_message("x")
+    clock.step = step
+    bench.pass_time(9.5)
+    assert list(bench.state.tables["e"].items) == ["a"]
+    bench.pass_time(2.5)
+    assert list(bench.state.tables["e"].items) == []

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -37,6 +38,7 @@ ECHO = f'{MESSAGE} {{ evapi_relay("$evapi(msg)"); }}\n'
 OWN = (
     f'{NEW} {{ evapi_set_tag("c$evapi(conidx)"); }}\n{MESSAGE} {{ evapi_unicast("$evapi(msg)", "c$evapi(conidx)"); }}\n'
 )
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the kernel does not tell")
 HAS_IPV6 = Path("/proc/net/if_inet6").exists() and bool(Path("/proc/net/if_inet6").read_text())
 
 
@@ -209,6 +211,52 @@ def test_sockets_are_set_up_for_small_messages(in_loop: Runner) -> None:
     in_loop(test)
 
 
+@LINUX
+def test_sockets_are_set_up_to_find_peers_that_are_gone(in_loop: Runner) -> None:
+    async def test() -> None:
+        async with site(ECHO, limits=Limits(drain=0.05, keepalive=8)) as here:
+            await here.connect()
+            [transport] = here.server.transports
+            made = transport.get_extra_info("socket")
+            options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT)
+            assert [made.getsockopt(socket.IPPROTO_TCP, option) for option in options] == [1, 1, 3, 3600]
+
+    in_loop(test)
+
+
+def test_what_was_sent_arrives_although_the_client_goes_on_sending(in_loop: Runner) -> None:
+    """A socket that is closed with unread bytes in it throws away what it has not delivered."""
+
+    async def test() -> None:
+        cfg = f"""{MESSAGE} {{
+          while($var(i) < 300) {{ evapi_relay("$evapi(msg)"); $var(i) = $var(i) + 1; }}
+          evapi_close();
+        }}"""
+        async with site("max_while_loops=1000\n" + cfg) as here:
+            client = await here.connect(small=True)
+            message = "x" * 30000
+            await client.send(frames(message))
+            await until(lambda: not here.server.engine.hub.clients)
+            for _ in range(20):  # all along the way, while nearly nothing has been read
+                await client.send(frames("more"))
+                await asyncio.sleep(0)
+            assert await client.read(300 * len(frames(message))) == frames(message) * 300
+            assert await client.read_all() == b""
+
+    in_loop(test)
+
+
+def test_a_client_that_does_not_close_its_side_is_closed_soon(in_loop: Runner) -> None:
+    async def test() -> None:
+        async with site(f'{MESSAGE} {{ evapi_relay("bye"); evapi_close(); }}') as here:
+            client = await here.connect()
+            await client.send(frames("x"))
+            assert await client.read_all() == frames("bye")
+            await until(lambda: not here.server.transports)
+
+    in_loop(test)
+
+
 def test_a_client_that_says_that_it_sends_no_more_gets_its_answers(in_loop: Runner) -> None:
     async def test() -> None:
         async with site(OWN + f'{CLOSED} {{ xlog("L_INFO", "closed\\n"); }}') as here:
@@ -329,6 +377,119 @@ def test_a_client_that_never_reads_is_cut_and_the_others_get_everything(in_loop:
             await talker.ask("y")
             assert await listener.read(4) == frames("y")
             assert len(here.server.transports) == 2
+
+    in_loop(test)
+
+
+@LINUX
+def test_a_client_that_takes_nothing_is_cut_although_little_waits(in_loop: Runner) -> None:
+    async def test() -> None:
+        limits = Limits(max_queue=1 << 30, drain=0.05, send_timeout=0.2)
+        async with site(ECHO, limits=limits) as here:
+            talker, _deaf = await here.connect(), await here.connect(small=True)
+            connection = next(iter(here.server.transports.values()))
+            deaf = list(here.server.transports)[1]
+            rounds = 0
+            while not deaf.get_write_buffer_size():
+                rounds += 1
+                await talker.ask(f"{rounds:06}" + "x" * 30000)
+                assert rounds < 3000
+            await until(lambda: len(here.server.transports) == 1)
+            [error] = here.logged("evapi")
+            assert "client 1 " in error
+            assert "(--send-timeout) while" in error
+            await talker.ask("still here")
+            assert connection.client is not None
+
+    in_loop(test)
+
+
+@LINUX
+def test_a_slow_reader_is_not_cut_and_its_order_is_exact(in_loop: Runner) -> None:
+    async def test() -> None:
+        limits = Limits(max_queue=1 << 30, drain=0.05, send_timeout=0.5)
+        async with site(OWN, limits=limits) as here:
+            slow = await here.connect()
+            sent = frames(*(f"{number:06}" + "x" * 30000 for number in range(600)))
+            sending = asyncio.ensure_future(slow.send(sent))
+            got = bytearray()
+            while len(got) < len(sent):
+                # Each of these is a good part of what the kernel keeps for a socket: the next ones have room.
+                got += await slow.read(min(1 << 20, len(sent) - len(got)))
+                await asyncio.sleep(0.05)
+            assert got == sent
+            await sending
+            assert here.logged("evapi") == []
+
+    in_loop(test)
+
+
+def test_when_too_much_waits_in_all_the_largest_goes_first(in_loop: Runner) -> None:
+    async def test() -> None:
+        limits = Limits(max_queue=1 << 30, drain=0.05, send_timeout=3600, max_total_queue=4 << 20)
+        to_the_named = f"""{NEW} {{ evapi_set_tag("$evapi(conidx)"); }}
+        {MESSAGE} {{ evapi_multicast("$evapi(msg)", "$(evapi(msg){{s.substr,0,1}})"); }}"""
+        async with site(to_the_named, limits=limits) as here:
+            talker, *deaf = [await here.connect(small=number > 0) for number in range(4)]
+            size = {1: 60, 2: 400, 3: 10}
+            for number in range(400):
+                messages = [f"{client}" + "x" * 30000 for client, count in size.items() if number < count]
+                await talker.send(frames(*messages, "0"))
+                assert await talker.read(4) == frames("0")
+            await until(lambda: len(here.server.transports) == 3)
+            [error] = here.logged("evapi")
+            assert "client 2 " in error
+            assert "(--max-total-queue)" in error
+            await talker.ask("0 is still here")
+            assert len(deaf) == 3
+
+    in_loop(test)
+
+
+def test_readers_who_together_are_slower_than_the_sender_are_not_cut(in_loop: Runner) -> None:
+    async def test() -> None:
+        limits = Limits(max_queue=1 << 30, drain=0.05, send_timeout=3600, max_total_queue=8 << 20)
+        async with site(ECHO, limits=limits) as here:
+            talker, *others = [await here.connect(small=True) for _ in range(5)]
+            sent = frames(*(f"{number:06}" + "x" * 30000 for number in range(300)))
+            sending = asyncio.ensure_future(talker.send(sent))
+            got = [bytearray() for _ in range(5)]
+            while len(got[0]) < len(sent):
+                for place, client in enumerate((talker, *others)):
+                    got[place] += await client.read(min(200_000, len(sent) - len(got[place])))
+            await sending
+            assert all(data == sent for data in got)
+            assert here.logged("evapi") == []
+
+    in_loop(test)
+
+
+def test_a_client_is_held_to_its_rate_and_nothing_is_lost(in_loop: Runner) -> None:
+    async def test() -> None:
+        async with site(OWN, limits=Limits(drain=0.05, rate=1000.0)) as here:
+            greedy, polite = await here.connect(), await here.connect()
+            sent = frames(*(f"{number:03}" for number in range(300)))
+            start = asyncio.get_running_loop().time()
+            await greedy.send(sent)
+            await polite.ask("not touched by it")
+            assert await greedy.read(len(sent)) == sent
+            assert asyncio.get_running_loop().time() - start > 0.25
+
+    in_loop(test)
+
+
+def test_the_end_does_not_wait_for_a_rate(in_loop: Runner) -> None:
+    async def test() -> None:
+        async with site(OWN, limits=Limits(drain=DRAIN, rate=0.1)) as here:
+            client = await here.connect()
+            sent = frames(*map(str, range(50)))
+            await client.send(sent)
+            await until(lambda: here.server.engine.hub.clients[0].full)
+            start = asyncio.get_running_loop().time()
+            closing = asyncio.ensure_future(here.server.close())
+            assert await client.read_all() == sent
+            await closing
+            assert asyncio.get_running_loop().time() - start < DRAIN / 2
 
     in_loop(test)
 

@@ -18,6 +18,7 @@ from evapi_cfg.modules.core import WORKER_ONE_INIT
 from evapi_cfg.protocol.bare import BareDecoder
 from evapi_cfg.protocol.netstring import FaultKind, NetstringDecoder
 from evapi_cfg.runtime.hub import EventClient, EventHub
+from evapi_cfg.runtime.rate import WAIT, Rate
 from evapi_cfg.runtime.requests import Requests
 from evapi_cfg.runtime.tasks import Tasks
 from evapi_cfg.source import Span
@@ -25,7 +26,7 @@ from evapi_cfg.source import Span
 MAX_FRAME = 32767  # Kamailio reads frames up to this, header and comma included (CLIENT_BUFFER_SIZE - 1)
 WAITING_MOST = 256  # messages of one client that wait for their turn before its socket is no longer read
 WAITING_FEW = 64  # and how few there are before it is read again
-PENDING_MOST = 1 << 20  # characters for clients that may pile up before the sockets get their turn
+PENDING_MOST = 1 << 20  # characters for one client that may pile up before the sockets get their turn; see EventHub
 
 _HINTS = {
     FaultKind.EMPTY: "an empty frame `0:,` was skipped; Kamailio drops everything behind it in the same read",
@@ -42,6 +43,8 @@ class Engine:
         self.hub = hub
         self.max_frame = max_frame
         self.flush: Callable[[], None] | None = None  # called in the middle of much output, to keep memory bounded
+        self.pending_most = PENDING_MOST
+        self.hold = False  # messages that wait for their turn go on waiting: the sockets cannot keep up
         self.resumed: list[EventClient] = []  # clients whose sockets may be read again
         self.netstrings = self.world.int_param("evapi", "netstring_format", 1) != 0
         workers = self.world.int_param("evapi", "workers", 1)
@@ -65,6 +68,8 @@ class Engine:
         self._received = 0  # messages that had to be numbered
         self._in_work = 0
         self._held = False  # messages wait only until what was sent for the last ones has gone out
+        self._rate: Rate | None = None
+        self._slowed = 0  # clients whose next message waits because of their rate
         self._missing_told = False
         self._started = False
 
@@ -75,7 +80,11 @@ class Engine:
     @property
     def idle(self) -> bool:
         """Nothing is in work and nothing waits for its turn."""
-        return not self._in_work and not self._ready and not self._tasks.waiting
+        return not self._in_work and not self._ready and not self._tasks.waiting and not self._slowed
+
+    def limit_rate(self, per_second: float) -> None:
+        """From now on no client's messages begin faster than that; 0: as fast as they come."""
+        self._rate = Rate(per_second, self.world.clock.monotonic) if per_second else None
 
     def start(self) -> None:
         """The modules begin their work and event_route[core:worker-one-init] runs, once, before any client is there.
@@ -122,13 +131,14 @@ class Engine:
             route = self._on_message
             if route is None:
                 self._tell_missing()
-            elif self._message_waits or client.waiting:
+            elif self._message_waits or client.waiting or self._rate is not None:
                 self._wait_for_turn(client, messages)
                 self._take_turns()
-                if client.waiting and (self._held or len(client.waiting) > WAITING_MOST):
+                few = WAITING_MOST if self._rate is None else 0
+                if client.waiting and (self._held or len(client.waiting) > few):
                     client.full = True
             else:
-                new, hub, world = self._message_run, self.hub, self.world
+                new, hub, world, most = self._message_run, self.hub, self.world, self.pending_most
                 rest = iter(messages)
                 for text in rest:
                     if not client.connected:
@@ -141,7 +151,7 @@ class Engine:
                         pass
                     except Exception as error:
                         self._tasks.crashed(run, error)
-                    if hub.pending > PENDING_MOST and self.flush is not None:
+                    if hub.pending > most and self.flush is not None:
                         # So much output for one read: those who read it must get a chance to before there is more.
                         self.flush()
                         self._wait_for_turn(client, list(rest))
@@ -219,12 +229,27 @@ class Engine:
         waiting.extend(enumerate(messages, first))
         self._received += len(messages)
         if not client.busy and waiting and waiting[0][0] == first:
-            heapq.heappush(self._ready, (first, client))
+            self._line_up(client)
+
+    def _line_up(self, client: EventClient) -> None:
+        """The client's next message begins as soon as a worker is free, but not before its rate allows that."""
+        if self._rate is None or self._rate.take(client):
+            heapq.heappush(self._ready, (cast("deque[tuple[int, str]]", client.waiting)[0][0], client))
+        else:
+            self._slowed += 1
+            self.world.timers.queue(WAIT, self._no_longer_slowed).start(client)
+
+    def _no_longer_slowed(self, client: EventClient) -> None:
+        self._slowed -= 1
+        self._line_up(client)
 
     def _take_turns(self) -> None:
         """Begins waiting messages while there is a worker for them; a client's next waits for its last."""
+        if self.hold:
+            self._held = bool(self._ready)
+            return
         while self._ready and self._in_work < self._slots:
-            if self.hub.pending > PENDING_MOST and self.flush is not None:
+            if self.hub.pending > self.pending_most and self.flush is not None:
                 self.flush()
                 self._held = True
                 return
@@ -242,7 +267,7 @@ class Engine:
             if last.closed:
                 client.waiting.clear()
             else:
-                heapq.heappush(self._ready, (client.waiting[0][0], client))
+                self._line_up(client)
         elif client.leaving:
             client.leaving = False
             self.gone(client)

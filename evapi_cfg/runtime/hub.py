@@ -20,13 +20,16 @@ from evapi_cfg.protocol.netstring import FaultKind, NetstringDecoder
 Decoder: TypeAlias = "NetstringDecoder | BareDecoder"
 NOTHING = BareDecoder(1)  # until the engine gives a client its own
 CONIDX = attrgetter("conidx")
+FEW = (
+    8  # clients; what goes to more of them counts as more, so that a relay to hundreds does not keep the loop for long
+)
 
 
 class EventClient:
     """One connected application. `conidx` is its place, from 0, and free again as soon as it leaves."""
 
     __slots__ = (
-        "address", "busy", "conidx", "connected", "decoder", "frames", "full", "hinted", "leaving",
+        "address", "busy", "conidx", "connected", "decoder", "due", "frames", "full", "hinted", "leaving",
         "peer", "port", "received", "seen", "sent", "tag", "waiting",
     )  # fmt: skip
 
@@ -44,6 +47,7 @@ class EventClient:
         self.busy = False  # one of its messages, or its connection-new, is in work
         self.leaving = False  # it has gone, and connection-closed waits until its messages are done
         self.full = False  # so many wait that it should not be read
+        self.due = 0.0  # when its next message may begin, on the monotonic clock; see rate.py
         self.received = 0  # messages that it has sent, and below those that were handed out for it
         self.sent = 0
         self.peer: object = None  # whatever the owner of the sockets wants to find here
@@ -58,7 +62,8 @@ class EventHub:
     def __init__(self, limit: int, *, netstrings: bool = True) -> None:
         self.limit = limit
         self.clients: list[EventClient] = []  # connected, by conidx
-        self.pending = 0  # characters kept since the last drain, shared ones counted once
+        self.pending = 0  # characters kept since the last drain; those for many clients count more, see FEW
+        self._few: list[EventClient] = []  # all clients, unless they are many
         self._netstrings = netstrings
         self._log: list[str] = []
         self._free: list[int] = []  # places that were used before, a heap
@@ -82,6 +87,7 @@ class EventHub:
             self.clients.append(client)
         else:
             insort(self.clients, client, key=CONIDX)
+        self._few = self.clients if len(self.clients) < 2 * FEW else []
         return client
 
     def leave(self, client: EventClient) -> None:
@@ -101,6 +107,7 @@ class EventHub:
     def _forget(self, client: EventClient) -> None:
         client.connected = False
         self.clients.remove(client)
+        self._few = self.clients if len(self.clients) < 2 * FEW else []
         self._untag(client)
         heappush(self._free, client.conidx)
 
@@ -121,12 +128,22 @@ class EventHub:
 
     def relay(self, data: str) -> int:
         """To every client; how many there are."""
-        if not self.clients:
-            return 0
+        few = self._few
+        if not few:
+            return self._relay_to_many(data)
         frame = f"{len(data)}:{data}," if self._netstrings else data
         self._log.append(frame)
         self.pending += len(frame)
-        return len(self.clients)
+        return len(few)
+
+    def _relay_to_many(self, data: str) -> int:
+        """As `relay`, or to nobody at all."""
+        count = len(self.clients)
+        if count:
+            frame = f"{len(data)}:{data}," if self._netstrings else data
+            self._log.append(frame)
+            self.pending += len(frame) * (count // FEW or 1)
+        return count
 
     def unicast(self, data: str, tag: str) -> int:
         """To the client with the tag in the lowest place."""
@@ -149,7 +166,7 @@ class EventHub:
         if tagged is None:
             return 0
         frame = f"{len(data)}:{data}," if self._netstrings else data
-        self.pending += len(frame)
+        self.pending += len(frame) * (len(tagged) // FEW or 1)
         for client in tagged:
             if client.seen != len(self._log):
                 self._catch_up(client)

@@ -74,6 +74,10 @@ class LogWriter:
                 route = self.routes_at(at) or route
             self._write(self._line(level, source, show(message), at, route))
 
+    def line(self, level: int, source: str, message: str) -> str:
+        """The line alone, whatever the threshold is."""
+        return self._line(level, source, show(message), None, "")
+
     def _text(self, level: int, source: str, message: str, at: Span | None, route: str) -> str:
         name = f"{level_name(level):8}"
         if self._colour:

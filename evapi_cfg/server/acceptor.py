@@ -8,9 +8,11 @@ from collections.abc import Callable
 
 from evapi_cfg.modules.context import Level, Log
 from evapi_cfg.server.addresses import NO_DESCRIPTORS, plain, reason
+from evapi_cfg.server.keepalive import Keepalive
 
 AT_A_TIME = 256  # connections that are taken before connected clients get their turn
-RETRY = 1.0  # seconds until accepting is tried again when there are no descriptors left
+RETRY = 0.25  # seconds until accepting is tried again when there are no descriptors left
+SAY = 10.0  # seconds until that is said again
 
 
 class Acceptor:
@@ -18,16 +20,25 @@ class Acceptor:
     address and port, before it is made; `source` is whose log lines are written."""
 
     def __init__(
-        self, listening: socket.socket, protocol: Callable[[str, int], asyncio.Protocol], log: Log, source: str
+        self,
+        listening: socket.socket,
+        protocol: Callable[[str, int], asyncio.Protocol],
+        keepalive: Keepalive,
+        log: Log,
+        source: str,
     ) -> None:
+        keepalive.set_on(listening)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket: socket.socket | None = listening
         self._protocol = protocol
         self._log = log
         self._source = source
         self._loop = asyncio.get_running_loop()
-        self._told = -60.0
+        self._told = -SAY
+        self._retry: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
+        self._retry = None
         if self._socket is not None:
             self._loop.add_reader(self._socket.fileno(), self._accept)
 
@@ -36,6 +47,13 @@ class Acceptor:
             self._loop.remove_reader(self._socket.fileno())
             self._socket.close()
             self._socket = None
+
+    def somebody_left(self) -> None:
+        """There may be a descriptor again."""
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+            self._loop.call_soon(self.start)
 
     def _accept(self) -> None:
         """Takes all connections that are waiting, up to a bound."""
@@ -50,11 +68,6 @@ class Acceptor:
                     self._rest(err)
                 return
             accepted.setblocking(False)
-            try:
-                accepted.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-                accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            except OSError:  # already gone; reading will tell
-                pass
             # Now, not when the loop has adopted it: what comes behind it on another socket must find it there.
             protocol = self._protocol(plain(address[0]), address[1])
             task = self._loop.create_task(self._adopt(accepted, protocol))
@@ -71,10 +84,10 @@ class Acceptor:
         assert self._socket is not None
         self._loop.remove_reader(self._socket.fileno())
         now = self._loop.time()
-        if now - self._told >= 1.0:
+        if now - self._told >= SAY:
             self._told = now
             self._log(Level.ERROR, self._source, f"cannot accept: {reason(err)}; tried again every {RETRY:g} s")
-        self._loop.call_later(RETRY, self.start)
+        self._retry = self._loop.call_later(RETRY, self.start)
 
 
 def _ignore_lost(task: asyncio.Task[None]) -> None:

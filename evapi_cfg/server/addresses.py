@@ -6,7 +6,7 @@ import asyncio
 import errno
 import socket
 
-BACKLOG = 4096
+BACKLOG = 65535  # as many as the kernel allows
 NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 

@@ -9,6 +9,7 @@ import asyncio
 import socket as sockets
 import traceback
 from collections import deque
+from functools import partial
 from typing import Final, cast
 
 from evapi_cfg.modules.context import Level
@@ -260,8 +261,9 @@ class SipServer:
         if socket.protocol == UDP:
             self._udp.append(UdpSocket(self, made, socket))
         else:
-            log = self.engine.world.log
-            acceptor = Acceptor(made, lambda host, port: TcpConnection(self, socket, host, port), log, "core")
+            log, keepalive = self.engine.world.log, self.events.keepalive
+            made_for = partial(TcpConnection, self, socket)
+            acceptor = Acceptor(made, made_for, keepalive, log, "core")
             self._acceptors.append(acceptor)
         return socket
 

@@ -48,7 +48,7 @@ class Expiry:
     def _tick(self, _: Expiry) -> None:
         self._ticks.start(self)
         if self._work is None:
-            self._work = self._expire(int(self._world.clock.now()))
+            self._work = self._expire(int(self._tables[0].now()))
             self._go_on(self)
 
     def _go_on(self, _: Expiry) -> None:

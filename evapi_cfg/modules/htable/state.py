@@ -16,13 +16,20 @@ _INTERVAL = 20  # seconds
 class State:
     def __init__(self, world: World) -> None:
         self.tables: dict[str, Table] = {}  # in the order of their definitions
+        # Items live as long as they should although the machine's clock is set in the meantime.
+        clock = world.clock
+        start = clock.now() - clock.monotonic()
+
+        def now() -> float:
+            return start + clock.monotonic()
+
         for value in world.params.get(("htable", "htable"), ()):
             try:
                 definition = parse(str(value))
             except BadDefinition as error:  # a file with it is refused, so it has come from elsewhere
                 world.log(Level.ERROR, "htable", str(error))
                 continue
-            self.tables[definition.name] = Table(definition, world.clock.now)
+            self.tables[definition.name] = Table(definition, now)
         interval = world.int_param("htable", "timer_interval", _INTERVAL)
         self.expiry = Expiry(world, self.tables, interval if interval > 0 else _INTERVAL)
         self.locks: Locks[tuple[str, int]] = Locks()  # of slots, by the names of their tables

@@ -1,0 +1,1 @@
+"""The fault bench: `make faults`. See faults.py."""
