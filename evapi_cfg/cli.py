@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from evapi_cfg import __version__
+from evapi_cfg import __version__, visible
 from evapi_cfg.source import show, store
 
 # What a command needs it imports itself: `explain` has no use for a parser, nor `check` for a server.
 if TYPE_CHECKING:
     from evapi_cfg.check.report import Report
     from evapi_cfg.checking import Outcome
-    from evapi_cfg.server import RpcPath
+    from evapi_cfg.server import MetricsAddress, RpcPath, TlsFiles
 
 WIDTH, WIDEST = 80, 110  # columns of text that is wrapped: not on a terminal, and on a wide one
 
@@ -43,6 +43,7 @@ app = typer.Typer(
                                              the same, and it answers JSON-RPC there
     evapi-cfg rpc --socket ./rpc.sock core.uptime
                                              which this asks for
+    evapi-cfg top --socket ./rpc.sock        what the server does, live; tap: the messages as they pass
 
     evapi-cfg -c -f FILE answers as kamailio -c does, for programs that call that.
 
@@ -270,6 +271,17 @@ def run(
     rpc: Annotated[
         list[str], typer.Option(metavar="unix:PATH", help="Answer JSON-RPC there, as kamcli asks; or unix-stream:PATH.")
     ] = [],  # noqa: B006
+    allow: Annotated[
+        list[str], typer.Option(metavar="CIDR", help="Who may connect, such as 10.0.0.0/8; otherwise everybody.")
+    ] = [],  # noqa: B006
+    tls_cert: Annotated[str, typer.Option(metavar="FILE", help="Speak TLS, with this certificate (PEM).")] = "",
+    tls_key: Annotated[str, typer.Option(metavar="FILE", help="Its key, where that is not in the same file.")] = "",
+    tls_client_ca: Annotated[
+        str, typer.Option(metavar="FILE", help="Clients must show a certificate of these authorities.")
+    ] = "",
+    metrics: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Answer Prometheus there; also /healthz and /readyz.")
+    ] = "",
 ) -> None:
     """Serves a kamailio.cfg: the TCP event server that Kamailio's EVAPI module would be."""
     from evapi_cfg import service
@@ -304,6 +316,9 @@ def run(
             sip=sip,
             allow_exec=allow_exec,
             rpc=tuple(_rpc_path(value) for value in rpc),
+            allow=tuple(allow),
+            tls=_tls_files(tls_cert, tls_key, tls_client_ca),
+            metrics=_metrics_address(metrics) if metrics else None,
         ),
     )
     raise typer.Exit(status)
@@ -360,37 +375,119 @@ def _rpc_path(value: str) -> RpcPath:
         _fail(f"--rpc {value}: {err}")
 
 
+def _tls_files(cert: str, key: str, client_ca: str) -> TlsFiles | None:
+    from evapi_cfg.server import TlsFiles
+
+    if cert:
+        return TlsFiles(cert, key, client_ca)
+    if key or client_ca:
+        _fail(f"{'--tls-key' if key else '--tls-client-ca'}: TLS needs a certificate: --tls-cert FILE")
+    return None
+
+
+def _metrics_address(value: str) -> MetricsAddress:
+    from evapi_cfg.server import parse_metrics
+
+    try:
+        return parse_metrics(value)
+    except ValueError as err:
+        _fail(f"--metrics {value}: {err}")
+
+
+SocketPath = Annotated[
+    str, typer.Option(metavar="PATH", envvar="EVAPI_CFG_RPC", help="Where it answers: run --rpc unix:PATH.")
+]
+
+
 @app.command("rpc", context_settings={"allow_interspersed_args": False})
 def rpc_command(
     method: Annotated[str, typer.Argument(help="The command, such as core.uptime; system.listMethods tells all.")],
     arguments: Annotated[
         list[str] | None, typer.Argument(metavar="ARG...", help="Numbers are numbers; s:123 is a text, i:123 a number.")
     ] = None,
-    socket: Annotated[
-        str,
-        typer.Option(metavar="PATH", envvar="EVAPI_CFG_RPC", help="Where it answers: run --rpc unix:PATH."),
-    ] = "",
+    socket: SocketPath = "",
 ) -> None:
     """Runs a command of a server by JSON-RPC, and prints its result."""
     from evapi_cfg.server.rpc_client import Unreachable, ask
 
-    path = socket.removeprefix("unix-stream:").removeprefix("unix:") or _usual_socket()
+    path = _socket_path(socket)
     request = {"jsonrpc": "2.0", "method": method, "params": [_argument(text) for text in arguments or ()], "id": 1}
     try:
         text = ask(path, json.dumps(request, ensure_ascii=False))
     except Unreachable as err:
-        _fail(f"{err}; a server does so with `run --rpc unix:{path}`; --socket or EVAPI_CFG_RPC name another place")
+        _fail_to_reach(path, err)
     try:
         answer = json.loads(text, object_pairs_hook=_Members)
     except (ValueError, RecursionError):
         answer = None
     if isinstance(answer, dict) and "result" in answer:
-        _print(json.dumps(answer["result"], indent=2, ensure_ascii=False) + "\n")
+        _print(visible.in_json(json.dumps(answer["result"], indent=2, ensure_ascii=False)) + "\n")
         return
     fault = answer.get("error") if isinstance(answer, dict) else None
     if not isinstance(fault, dict):
-        _fail(f"the answer from {path} is none of JSON-RPC: {text[:200]}")
-    _fail(f"{fault.get('code')} {fault.get('message')}", 1)
+        _fail(f"the answer from {path} is none of JSON-RPC: {visible.one_line(text[:200])}")
+    _fail(visible.one_line(f"{fault.get('code')} {fault.get('message')}"), 1)
+
+
+@app.command()
+def top(
+    socket: SocketPath = "",
+    once: Annotated[bool, typer.Option("--once", help="Print what there is once, and end.")] = False,
+) -> None:
+    """Shows what a server does, live: messages, clients, queues, routes. `q` or Ctrl-C ends it."""
+    from evapi_cfg.server.rpc_client import Unreachable
+    from evapi_cfg.watching import top as room
+
+    path = _socket_path(socket)
+    try:
+        if once or sys.stdout is None or not sys.stdout.isatty():
+            _print(room.once(path, _width()))
+        else:
+            room.watch(path, colour=_coloured())
+    except Unreachable as err:
+        _fail_to_reach(path, err)
+    except room.NoAnswer as err:
+        _fail(visible.one_line(str(err)), 1)
+
+
+@app.command()
+def tap(
+    socket: SocketPath = "",
+    route: Annotated[str, typer.Option(metavar="ROUTE", help="Only what this block does: route[A], or A.")] = "",
+    client: Annotated[int, typer.Option(metavar="N", help="Only from and to this client: its conidx.")] = -1,
+    match: Annotated[str, typer.Option(metavar="RE", help="Only where this expression is found, as in a cfg.")] = "",
+    json_: Annotated[bool, typer.Option("--json", help="Each line a JSON document.")] = False,
+) -> None:
+    """Follows the messages of a server and what it relays. Under load it is a part of them; the rest is counted."""
+    from evapi_cfg.server.rpc_client import Unreachable
+    from evapi_cfg.watching import tap as room
+
+    path = _socket_path(socket)
+    wanted = {"route": route, "match": match} | ({"client": client} if client >= 0 else {})
+    began = False
+    try:
+        for line in room.lines(path, wanted, as_json=json_, colour=_coloured()):
+            if began:
+                _print(f"{line}\n")
+            else:
+                began = True
+                print(f"evapi-cfg: following {path}; Ctrl-C ends it", file=sys.stderr)
+    except room.Refused as err:
+        _fail(visible.one_line(str(err)), 1)
+    except Unreachable as err:
+        if began:
+            _fail(visible.one_line(str(err)), 1)
+        _fail_to_reach(path, err)
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+def _socket_path(given: str) -> str:
+    return given.removeprefix("unix-stream:").removeprefix("unix:") or _usual_socket()
+
+
+def _fail_to_reach(path: str, error: Exception) -> NoReturn:
+    _fail(f"{error}; a server does so with `run --rpc unix:{path}`; --socket or EVAPI_CFG_RPC name another place")
 
 
 class _Members(dict[str, object]):

@@ -14,15 +14,23 @@ from evapi_cfg.diagnostics.model import Severity
 from evapi_cfg.modules.context import Level
 from evapi_cfg.runtime.app import App, ConfigError, load_report
 from evapi_cfg.runtime.log import LogFormat, LogWriter, parse_level
+from evapi_cfg.runtime.measures import Measures
 from evapi_cfg.runtime.overrides import Override, OverrideRefused
 from evapi_cfg.server import (
     CannotListen,
+    Door,
+    DoorRefused,
     EventServer,
     HttpClientMissing,
     Limits,
     LogStream,
+    MetricsAddress,
+    MetricsMissing,
     RpcPath,
+    TlsFiles,
+    configured_address,
     is_terminal,
+    reaches_beyond_loopback,
     run_until_told,
     shown,
 )
@@ -46,6 +54,9 @@ class Options:
     sip: bool  # whether to listen for SIP where the file says
     allow_exec: bool  # whether the file may run commands
     rpc: tuple[RpcPath, ...] = ()
+    allow: tuple[str, ...] = ()  # networks whose clients are let in
+    tls: TlsFiles | None = None
+    metrics: MetricsAddress | None = None
 
 
 def run(read: Callable[[], Report | None], options: Options) -> int:
@@ -55,6 +66,13 @@ def run(read: Callable[[], Report | None], options: Options) -> int:
     level = parse_level(options.log_level)
     if options.log_level and level is None:
         stream(f"evapi-cfg: --log-level {options.log_level}: write ERROR, WARNING, NOTICE, INFO or DEBUG\n")
+        return UNABLE
+    door: Door | None = None
+    try:
+        if options.allow or options.tls is not None:
+            door = Door(options.allow, options.tls)
+    except DoorRefused as err:
+        stream(f"evapi-cfg: {err}\n")
         return UNABLE
     report = read()
     if report is None:
@@ -75,6 +93,7 @@ def run(read: Callable[[], Report | None], options: Options) -> int:
             max_frame=options.max_frame,
             callback_timeout=options.callback_timeout,
             allow_exec=options.allow_exec,
+            measures=Measures(timed=options.metrics is not None),
         )
     except OverrideRefused as err:
         stream(f"evapi-cfg: --set {err}\n")
@@ -88,6 +107,8 @@ def run(read: Callable[[], Report | None], options: Options) -> int:
         if options.strict:
             _say(log, Level.ERROR, "core", "--strict: refused to start, since the above does not run here")
             return FAULTY
+    if not _is_guarded(app, door) and not _tell_unguarded(log, door, strict=options.strict):
+        return FAULTY
 
     def ready(server: EventServer) -> None:
         for socket in app.sip_addresses:
@@ -95,12 +116,16 @@ def run(read: Callable[[], Report | None], options: Options) -> int:
             _say(log, Level.INFO, "core", f"SIP over {protocol} on {shown(socket.address, socket.port)}")
         for place in options.rpc:
             _say(log, Level.INFO, "jsonrpcs", f"JSON-RPC on {place.path}")
+        if server.metrics_address is not None:
+            _say(log, Level.INFO, "core", f"metrics on http://{shown(*server.metrics_address)}/metrics")
         _say(log, Level.INFO, "evapi", f"listening on {shown(*server.address)}")
 
     try:
-        run_until_told(app, options.limits, stream, ready, sip=options.sip, rpc=options.rpc)
-    except HttpClientMissing as err:
-        _say(log, Level.ERROR, "http_async_client", str(err))
+        run_until_told(
+            app, options.limits, stream, ready, sip=options.sip, rpc=options.rpc, door=door, metrics=options.metrics
+        )
+    except (HttpClientMissing, MetricsMissing) as err:
+        _say(log, Level.ERROR, "http_async_client" if isinstance(err, HttpClientMissing) else "core", str(err))
         return UNABLE
     except CannotListen as err:
         _say(log, Level.ERROR, "evapi", str(err))
@@ -110,6 +135,29 @@ def run(read: Callable[[], Report | None], options: Options) -> int:
     finally:
         stream.close()
     return DONE
+
+
+def _is_guarded(app: App, door: Door | None) -> bool:
+    """Whether not just anybody can reach the clients' port. Where it cannot be told which port that is, listening will
+    say so."""
+    try:
+        host, _port = configured_address(app)
+    except CannotListen:
+        return True
+    return (door is not None and door.names_who) or not reaches_beyond_loopback(host)
+
+
+def _tell_unguarded(log: LogWriter, door: Door | None, *, strict: bool) -> bool:
+    """Says that everybody may connect; False where that is not to be."""
+    encrypted = " (TLS without --tls-client-ca keeps nobody out)" if door is not None and door.secure else ""
+    text = (
+        f"anybody who reaches bind_addr may connect and send: --allow CIDR or --tls-client-ca FILE say who{encrypted}"
+    )
+    if strict:
+        _say(log, Level.ERROR, "evapi", f"--strict: refused to start: {text}")
+    else:
+        log(Level.WARNING, "evapi", text)
+    return not strict
 
 
 def _faulty(report: Report, options: Options, stream: LogStream, log: LogWriter) -> int:

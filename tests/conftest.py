@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import uvloop
 from hypothesis import settings
+from trustme import CA
 
 from tests.conformance import run
 from tests.driven import Runner
@@ -48,6 +49,12 @@ def outcome_of(request: pytest.FixtureRequest, command: str) -> Callable[[Path],
     if len(different) <= A_FEW:
         outcomes |= {path: run.judge(path, "evapi-cfg", command, "6.1") for path in different}
     return lambda path: outcomes[path]
+
+
+@pytest.fixture(scope="session")
+def authority() -> CA:
+    """Makes certificates that only those believe whom a test tells so."""
+    return CA()
 
 
 DEADLINE = 30.0  # seconds

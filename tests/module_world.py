@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from evapi_cfg.modules import by_name
 from evapi_cfg.modules.context import Client, ClientView, Pause, Run, World
 from evapi_cfg.modules.resolve import Names, printed
-from evapi_cfg.modules.rpc import commands_of
+from evapi_cfg.modules.rpc import Answer, commands_of
 from evapi_cfg.modules.spec import Function, Variable
 from evapi_cfg.source import SourceFile, Span
 from evapi_cfg.syntax.ast import Text
@@ -61,6 +61,9 @@ class NoHub:
     def close(self, client: Client) -> None: ...
 
     def set_tag(self, client: Client, tag: str) -> None: ...
+
+    def measures(self) -> dict[str, Answer]:
+        return {}
 
     def views(self) -> list[ClientView]:
         return []

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from trustme import CA
 
 from evapi_cfg import __version__
 from evapi_cfg.cli import main
@@ -353,6 +354,15 @@ def test_run_without_evapi(evapi_cfg: Command, tmp_path: Path, cfg: str) -> None
         (["--drain", "nan"], "--drain nan: from 0 to"),
         (["--drain", "inf"], "--drain inf: from 0 to"),
         (["--drain", "soon"], "--drain"),
+        (["--allow", "10.0.0.0/40"], "--allow 10.0.0.0/40: write a network or an address"),
+        (["--tls-key", "key.pem"], "--tls-key: TLS needs a certificate: --tls-cert FILE"),
+        (["--tls-client-ca", "ca.pem"], "--tls-client-ca: TLS needs a certificate: --tls-cert FILE"),
+        (["--tls-cert", "no.pem"], "--tls-cert no.pem: it cannot be read: no such file or directory"),
+        (["--tls-cert", "my.cfg"], "--tls-cert my.cfg: there is no certificate with its key in it (PEM)"),
+        (["--metrics", "9448"], "--metrics 9448: write HOST:PORT"),
+        (["--metrics", ":9448"], "--metrics :9448: write HOST:PORT"),
+        (["--metrics", "::1:9448"], "write HOST:PORT, as in 127.0.0.1:9448 or [::1]:9448"),
+        (["--metrics", "127.0.0.1:99999"], "write HOST:PORT"),
     ],
 )
 def test_run_with_a_bad_flag(evapi_cfg: Command, tmp_path: Path, flags: list[str], says: str) -> None:
@@ -420,6 +430,47 @@ def test_without_the_http_client_a_cfg_that_asks_http_servers_does_not_start(
         "ERROR    http_async_client: http_async_query needs aiohttp, which is not installed: "
         "pip install 'evapi-cfg[http]'\n"
     )
+
+
+def test_without_prometheus_client_there_are_no_metrics(
+    evapi_cfg: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)  # as if it were not installed
+    (tmp_path / "my.cfg").write_text(GOOD)
+    done = evapi_cfg("run", *ANY_PORT, "--metrics", "127.0.0.1:0", "--log-level", "ALERT", "my.cfg")
+    assert (done.status, len(done.err.splitlines())) == (2, 1)
+    assert "--metrics needs prometheus-client, which is not installed: pip install 'evapi-cfg[metrics]'" in done.err
+
+
+def test_run_cannot_listen_for_metrics(evapi_cfg: Command, tmp_path: Path) -> None:
+    (tmp_path / "my.cfg").write_text(GOOD)
+    done = evapi_cfg("run", *ANY_PORT, "--metrics", "192.0.2.1:9448", "my.cfg")
+    assert done.status == 3
+    assert "metrics: cannot listen on 192.0.2.1:9448: this machine has no such address" in done.err
+
+
+EVERYWHERE = ("--set", "evapi.bind_addr=0.0.0.0:0")
+
+
+@pytest.mark.parametrize(
+    ("flags", "warned"),
+    [([], False), (EVERYWHERE, True), ([*EVERYWHERE, "--allow", "10.0.0.0/8"], False), ([*EVERYWHERE, "TLS"], True),
+     ([*EVERYWHERE, "TLS", "--tls-client-ca", "ca.pem"], False)],
+)  # fmt: skip
+def test_who_may_connect_is_asked_for_beyond_the_loopback(
+    evapi_cfg: Command, serve: Callable[..., Done], tmp_path: Path, authority: CA, flags: list[str], warned: bool
+) -> None:
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(tmp_path / "cert.pem")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    flags = [part for flag in flags for part in (["--tls-cert", "cert.pem"] if flag == "TLS" else [flag])]
+    done = serve(GOOD, *flags)
+    assert done.status == 0
+    assert ("anybody who reaches bind_addr may connect" in done.err) == warned
+    assert ("TLS without --tls-client-ca keeps nobody out" in done.err) == (warned and "--tls-cert" in flags)
+    if warned:
+        done = evapi_cfg("run", *ANY_PORT, *flags, "--strict", "my.cfg")
+        assert done.status == 1
+        assert "--strict: refused to start: anybody who reaches bind_addr may connect" in done.err
 
 
 LOGGING = HEAD + 'event_route[core:worker-one-init] {\n  xlog("L_NOTICE", "n\\n");\n  xlog("L_INFO", "i\\n");\n}\n'

@@ -50,3 +50,11 @@ def test_what_the_kernel_tells() -> None:
                 while True:
                     accepted.send(b"x" * 65536)
             assert not arrived(accepted)
+
+
+def test_a_socket_that_is_gone_has_nothing_on_its_way() -> None:
+    closed = socket.socket()
+    closed.close()
+    for gone in (None, closed):
+        assert taken(gone) is None
+        assert arrived(gone)

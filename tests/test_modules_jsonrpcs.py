@@ -181,7 +181,7 @@ def test_evapi_tells_of_its_clients() -> None:
     first, second = call(bench, "evapi.clients")  # type: ignore[misc]
     assert first == {
         "conidx": 0, "address": "10.0.0.1", "port": 50000, "tag": "blue", "queued_bytes": 0, "waiting_messages": 0,
-        "received_messages": 3, "sent_messages": 3,
+        "received_messages": 3, "sent_messages": 3, "received_bytes": 14, "sent_bytes": 12,
     }  # fmt: skip
     assert (second["conidx"], second["tag"], second["received_messages"], second["sent_messages"]) == (1, None, 1, 3)
     assert call(bench, "evapi.tags") == [{"tag": "blue", "clients": [0]}]
@@ -192,4 +192,9 @@ def test_evapi_tells_of_its_clients() -> None:
         "waiting_messages": 0,
     }  # fmt: skip
     driven.app.deliver()
+    found = call(bench, "evapi-cfg.metrics")
+    assert isinstance(found, dict)
+    assert {name: found[name] for name in ("clients", "received_messages", "sent_messages", "timed")} == {
+        "clients": 2, "received_messages": 4, "sent_messages": 9, "timed": False,
+    }  # fmt: skip
     assert [client["sent_messages"] for client in call(bench, "evapi.clients")] == [5, 4]  # type: ignore[attr-defined]

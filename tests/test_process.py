@@ -7,12 +7,14 @@ import resource
 import shlex
 import signal
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from trustme import CA
 
 from tests.driven import frames
 
@@ -144,6 +146,48 @@ def test_a_second_signal_ends_it_at_once(start: Callable[..., Process]) -> None:
         status, log = process.end()
     assert status == 0, log
     assert "Traceback" not in log
+
+
+def test_hanging_up_reads_the_certificates_again(
+    start: Callable[..., Process], tmp_path: Path, authority: CA
+) -> None:  # fmt: skip
+    path = tmp_path / "cert.pem"
+
+    def issue() -> None:
+        authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(path)
+
+    issue()
+    process = start(ECHO, "--tls-cert", str(path), "--log-level", "INFO")
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+
+    def serial() -> object:
+        with context.wrap_socket(process.connect(), server_hostname="127.0.0.1") as client:
+            client.sendall(frames("x"))
+            assert client.recv(4) == frames("x")
+            shown = client.getpeercert()
+            assert shown
+            return shown["serialNumber"]
+
+    before = serial()
+    issue()
+    process.process.send_signal(signal.SIGHUP)
+    process.wait_for("are in force")
+    assert serial() != before
+    process.process.send_signal(signal.SIGTERM)
+    status, log = process.end()
+    assert status == 0
+    assert "Traceback" not in log
+
+
+def test_hanging_up_without_certificates_is_nothing(start: Callable[..., Process]) -> None:
+    process = start(ECHO)
+    process.process.send_signal(signal.SIGHUP)
+    with process.connect() as client:
+        client.sendall(frames("x"))
+        assert read(client, 4) == frames("x")
+    process.process.send_signal(signal.SIGTERM)
+    assert process.end()[0] == 0
 
 
 def test_running_out_of_descriptors(start: Callable[..., Process]) -> None:

@@ -9,11 +9,16 @@ import pytest
 from typer.testing import CliRunner
 
 import evapi_cfg
+from evapi_cfg.check.report import check_text
 from evapi_cfg.cli import app as command_line
+from evapi_cfg.runtime.app import load_report
+from evapi_cfg.runtime.measures import Measures
+from evapi_cfg.server.exposition import exposition
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\S+)(?: (\S+))?\n(.*?)^```$", README, re.M | re.S)
+(COMMANDS,) = re.findall(r"^## Commands\n+```\n(.*?)^```$", README, re.M | re.S)
 QUOTES = [(name, text) for _kind, name, text in BLOCKS if name]
 
 
@@ -45,11 +50,11 @@ def test_the_diagnostic_is_what_check_prints(tmp_path: Path, monkeypatch: pytest
     assert result.exit_code == 1
 
 
-@pytest.mark.parametrize("name", ["check", "run", "explain"])
+@pytest.mark.parametrize("name", ["check", "run", "explain", "top", "tap"])
 def test_the_flags_are_those_of_the_command(name: str) -> None:
     (command,) = [c.callback for c in command_line.registered_commands if c.callback and c.callback.__name__ == name]
-    (text,) = re.findall(rf"^evapi-cfg {name} [A-Z].*\n(?: .*\n)*", README, re.M)
-    flags = {"all_": "all", "set_": "set", "sip": "no-sip"}
+    (text,) = re.findall(rf"^evapi-cfg {name} .*\n(?: .*\n)*", COMMANDS, re.M)
+    flags = {"all_": "all", "set_": "set", "json_": "json", "sip": "no-sip"}
     named = {flags.get(flag, flag.replace("_", "-")) for flag in command.__annotations__}
     assert set(re.findall(r"--([a-z][a-z-]+)", text)) == named - {"file", "files", "define", "names", "return"}
 
@@ -72,3 +77,13 @@ def test_rooms_exist() -> None:
 def test_the_table_of_modules_is_what_the_command_prints() -> None:
     (shown,) = re.findall(r"<!-- evapi-cfg explain --modules -->\n(.*?)<!-- -->", README, re.S)
     assert CliRunner().invoke(command_line, ["explain", "--modules"]).stdout == shown
+
+
+def test_the_metrics_are_those_that_are_told() -> None:
+    (table,) = re.findall(r"<!-- metrics -->\n(.*?)\n\n", README, re.S)
+    rows = [row.split("|")[1] for row in table.splitlines()[2:]]
+    named = [name for row in rows for name in re.findall(r"`(\w+)`", re.sub(r"by `\w+`", "", row))]
+    cfg = 'loadmodule "tm.so"\nloadmodule "evapi.so"\nevent_route[evapi:message-received] { exit; }\n'
+    text = exposition(load_report(check_text(cfg, "x.cfg"), measures=Measures(timed=True)).engine)[0]().decode()
+    told = re.findall(r"^# TYPE evapi_cfg_(\w+?)(?:_total)? (?:counter|gauge|histogram)$", text, re.M)
+    assert sorted(named) == sorted({name for name in told if not name.endswith("_created")})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random as _random
 import time as _time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -21,7 +21,7 @@ from evapi_cfg.values import Value
 if TYPE_CHECKING:
     from evapi_cfg.modules.outside import Outside
     from evapi_cfg.modules.pv.xavp import Xavp
-    from evapi_cfg.modules.rpc import RpcCommand
+    from evapi_cfg.modules.rpc import Answer, RpcCommand
     from evapi_cfg.modules.spec import Resolver
     from evapi_cfg.sip.message import Message, Received, Socket
     from evapi_cfg.sip.transaction import Outgoing, Transaction
@@ -52,7 +52,7 @@ class Client(Protocol):
 
 class ClientView(NamedTuple):
     """A connected client from outside. `queued`: bytes that it has not taken yet; `waiting`: messages of its own that
-    wait for their turn; `received` and `sent`: messages from it and to it so far."""
+    wait for their turn; `received` and `sent`: messages from it and to it so far, and their bytes with all framing."""
 
     conidx: int
     address: str
@@ -62,6 +62,8 @@ class ClientView(NamedTuple):
     waiting: int
     received: int
     sent: int
+    received_bytes: int
+    sent_bytes: int
 
 
 class Hub(Protocol):
@@ -75,6 +77,10 @@ class Hub(Protocol):
     def set_tag(self, client: Client, tag: str) -> None: ...
     def views(self) -> list[ClientView]:
         """All that are connected, by conidx."""
+        ...
+
+    def measures(self) -> Mapping[str, Answer]:
+        """What is counted, of clients and of all else: see `evapi-cfg.metrics`."""
         ...
 
 
@@ -210,6 +216,10 @@ class World:
         the cfgengine, which gets the name of the event if there is one; a function that the script does not have says
         so when it is run (core/kemi.c: sr_kemi_route)."""
         return self.routes.get(name) if self.script_route is None else self.script_route(name, event)
+
+    def resumed_route(self, name: str) -> Route | None:
+        """What t_continue and its like run, inside of the block that resumes."""
+        return self.later_route(name)
 
     def failure_route(self, name: str) -> Route | None:
         """What t_on_failure has named: a failure_route[NAME] block, or a function as in `later_route`."""

@@ -24,6 +24,7 @@ from evapi_cfg.protocol import netstring
 from evapi_cfg.runtime.engine import MAX_FRAME, Engine, make_hub
 from evapi_cfg.runtime.hub import EventClient, EventHub
 from evapi_cfg.runtime.log import LogWriter
+from evapi_cfg.runtime.measures import Measures
 from evapi_cfg.runtime.overrides import Override, checked
 from evapi_cfg.sip.message import Received, Socket
 from evapi_cfg.sip.uri import DEFAULT_PORT, UDP
@@ -143,10 +144,18 @@ class _Inbox:
 class App:
     """A loaded configuration with its engine. `report` has the checker's warnings."""
 
-    def __init__(self, program: Program, hub: EventHub, report: Report, *, max_frame: int = MAX_FRAME) -> None:
+    def __init__(
+        self,
+        program: Program,
+        hub: EventHub,
+        report: Report,
+        *,
+        max_frame: int = MAX_FRAME,
+        measures: Measures | None = None,
+    ) -> None:
         self.program = program
         self.report = report
-        self.engine = Engine(program, hub, max_frame=max_frame)
+        self.engine = Engine(program, hub, max_frame=max_frame, measures=measures)
         self.sip_addresses: tuple[Socket, ...] = ()  # what it listens on, while it is served with SIP
 
     @property
@@ -277,9 +286,10 @@ def load_report(
     allow_exec: bool = False,
     outside: Outside | None = None,
     callback_timeout: float = CALLBACK_TIMEOUT,
+    measures: Measures | None = None,
 ) -> App:
     """Loads what has been checked already; raises ConfigError where errors were found or a script does not load,
-    ValueError as load_file."""
+    ValueError as load_file. `measures` counts on where another program has counted."""
     if report.errors:
         raise ConfigError(report)
     log = log if log is not None else Records()
@@ -297,7 +307,9 @@ def load_report(
         program = attach(program, callback_timeout)
     except ScriptError as error:
         raise ConfigError(_with_fault(report, error)) from None
-    return App(program, made, report, max_frame=max_frame)
+    if measures is not None:
+        measures.watch(world)
+    return App(program, made, report, max_frame=max_frame, measures=measures)
 
 
 def _with_fault(report: Report, error: ScriptError) -> Report:

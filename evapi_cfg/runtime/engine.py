@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import cast
 
 from evapi_cfg.compile.program import Program, Route, loaded_modules
@@ -18,6 +19,7 @@ from evapi_cfg.modules.core import WORKER_ONE_INIT
 from evapi_cfg.protocol.bare import BareDecoder
 from evapi_cfg.protocol.netstring import FaultKind, NetstringDecoder
 from evapi_cfg.runtime.hub import EventClient, EventHub
+from evapi_cfg.runtime.measures import InRow, Measures, TimedTasks, count_relays, snapshot
 from evapi_cfg.runtime.rate import WAIT, Rate
 from evapi_cfg.runtime.requests import Requests
 from evapi_cfg.runtime.tasks import Tasks
@@ -37,11 +39,16 @@ _HINTS = {
 class Engine:
     """Runs a program's event routes. `hub` must be the one that the program's world was made with."""
 
-    def __init__(self, program: Program, hub: EventHub, *, max_frame: int = MAX_FRAME) -> None:
+    def __init__(
+        self, program: Program, hub: EventHub, *, max_frame: int = MAX_FRAME, measures: Measures | None = None
+    ) -> None:  # fmt: skip
         self.program = program
         self.world = program.world
         self.hub = hub
         self.max_frame = max_frame
+        self.measures = measures or Measures()
+        self.looked_on: Callable[[EventClient, list[str]], None] | None = None  # is told what clients send
+        hub.measure = partial(snapshot, self)
         self.flush: Callable[[], None] | None = None  # called in the middle of much output, to keep memory bounded
         self.pending_most = PENDING_MOST
         self.hold = False  # messages that wait for their turn go on waiting: the sockets cannot keep up
@@ -53,11 +60,16 @@ class Engine:
         self._vars = dict(self.world.vars)  # $var of the evapi routes
         self.world.request_vars = dict(self.world.vars)
         self.world.timer_vars = dict(self.world.vars)
-        self._tasks = Tasks(program)
+        self._tasks = TimedTasks(program, self.measures) if self.measures.timed else Tasks(program)
         self.requests = Requests(program, self._tasks)
         self._on_new = program.events.get(evapi.CONNECTION_NEW)
         self._on_closed = program.events.get(evapi.CONNECTION_CLOSED)
         self._on_message = program.events.get(evapi.MESSAGE_RECEIVED)
+        self._in_row: InRow | None = None  # the same route, timed
+        if self.measures.timed:
+            count_relays(hub, self.measures)
+            if self._on_message is not None:
+                self._in_row = InRow(self._on_message, self.measures.of_route(self._title(evapi.MESSAGE_RECEIVED)))
         waiting = program.waiting
         # A client's messages also wait for its connection-new, which may close it or give it a tag.
         self._message_waits = not waiting.isdisjoint(map(self._title, (evapi.MESSAGE_RECEIVED, evapi.CONNECTION_NEW)))
@@ -111,11 +123,13 @@ class Engine:
         """A new connection; None if there are too many: it must be closed, no event runs."""
         client = self.hub.join(address, port)
         if client is None:
+            self.measures.refused["max_clients"] += 1
             self._log(
                 Level.ERROR,
                 f"too many clients: {address}:{port} is refused, max_clients is {self.hub.limit}",
             )
             return None
+        self.measures.connections += 1
         client.decoder = NetstringDecoder(self.max_frame) if self.netstrings else BareDecoder(self.max_frame)
         if self._on_new is not None:
             self._begin(self._on_new, self._new_run(client, None), client)
@@ -126,8 +140,11 @@ class Engine:
         should not be read for now."""
         decoder = client.decoder
         messages = decoder.feed(data)
+        client.bytes_received += len(data)
         if messages:
             client.received += len(messages)
+            if self.looked_on is not None:
+                self.looked_on(client, messages)
             route = self._on_message
             if route is None:
                 self._tell_missing()
@@ -139,6 +156,9 @@ class Engine:
                     client.full = True
             else:
                 new, hub, world, most = self._message_run, self.hub, self.world, self.pending_most
+                if self._in_row is not None:
+                    route = self._in_row.route
+                    self._in_row.begin()
                 rest = iter(messages)
                 for text in rest:
                     if not client.connected:
@@ -179,6 +199,7 @@ class Engine:
 
     def cut(self, client: EventClient, reason: str, *, reads: bool) -> None:
         """Ends a connection from this side for a reason that the log tells."""
+        self.measures.cut += 1
         self._log(Level.ERROR, f"client {client.conidx} ({client.address}:{client.port}) is cut: {reason}")
         self.gone(client, reads=reads)
 

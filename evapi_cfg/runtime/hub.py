@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from operator import attrgetter
-from typing import TypeAlias, cast
+from typing import NamedTuple, TypeAlias, cast
 
 from evapi_cfg.modules.context import Client, ClientView
+from evapi_cfg.modules.rpc import Answer
 from evapi_cfg.protocol.bare import BareDecoder
 from evapi_cfg.protocol.netstring import FaultKind, NetstringDecoder
 
@@ -29,8 +30,8 @@ class EventClient:
     """One connected application. `conidx` is its place, from 0, and free again as soon as it leaves."""
 
     __slots__ = (
-        "address", "busy", "conidx", "connected", "decoder", "due", "frames", "full", "hinted", "leaving",
-        "peer", "port", "received", "seen", "sent", "tag", "waiting",
+        "address", "busy", "bytes_received", "bytes_sent", "conidx", "connected", "decoder", "due", "frames", "full",
+        "hinted", "leaving", "peer", "port", "received", "seen", "sent", "tag", "waiting",
     )  # fmt: skip
 
     def __init__(self, conidx: int, address: str, port: int, seen: int) -> None:
@@ -50,10 +51,21 @@ class EventClient:
         self.due = 0.0  # when its next message may begin, on the monotonic clock; see rate.py
         self.received = 0  # messages that it has sent, and below those that were handed out for it
         self.sent = 0
+        self.bytes_received = 0
+        self.bytes_sent = 0
         self.peer: object = None  # whatever the owner of the sockets wants to find here
 
     def __repr__(self) -> str:
         return f"<client {self.conidx} {self.address}:{self.port}>"
+
+
+class Traffic(NamedTuple):
+    """Messages and bytes from clients, and to them."""
+
+    received: int
+    received_bytes: int
+    sent: int
+    sent_bytes: int
 
 
 class EventHub:
@@ -71,6 +83,8 @@ class EventHub:
         self._tags: dict[str, list[EventClient]] = {}  # by conidx
         self._touched: list[EventClient] = []  # with frames of their own
         self._leaving: list[EventClient] = []  # closed by the script, not yet handed out
+        self.gone = Traffic(0, 0, 0, 0)  # of those that have left
+        self.measure: Callable[[], dict[str, Answer]] = dict  # whoever runs routes tells here what it has counted
         self.unsent: Callable[[EventClient], int] = _nothing  # bytes handed out that a client has not taken
 
     def join(self, address: str, port: int) -> EventClient | None:
@@ -108,6 +122,13 @@ class EventHub:
         client.connected = False
         self.clients.remove(client)
         self._few = self.clients if len(self.clients) < 2 * FEW else []
+        gone = self.gone
+        self.gone = Traffic(
+            gone.received + client.received,
+            gone.received_bytes + client.bytes_received,
+            gone.sent + client.sent,
+            gone.sent_bytes + client.bytes_sent,
+        )
         self._untag(client)
         heappush(self._free, client.conidx)
 
@@ -125,6 +146,10 @@ class EventHub:
             self._untag(client)
             client.tag = tag
             insort(self._tags.setdefault(tag, []), client, key=CONIDX)
+
+    def tagged(self, tag: str) -> Sequence[EventClient]:
+        """The clients with a tag, by conidx."""
+        return self._tags.get(tag, ())
 
     def relay(self, data: str) -> int:
         """To every client; how many there are."""
@@ -185,23 +210,55 @@ class EventHub:
 
     def views(self) -> list[ClientView]:
         """What is told of the clients outside."""
-        log = self._log
-        shared = sum(map(len, log))
+        kept = self._kept()
         return [
             ClientView(
                 client.conidx,
                 client.address,
                 client.port,
                 client.tag,
-                sum(map(len, client.frames))
-                + (sum(map(len, log[client.seen :])) if client.seen else shared)
-                + self.unsent(client),
+                kept(client) + self.unsent(client),
                 len(client.waiting or ()),
                 client.received,
                 client.sent,
+                client.bytes_received,
+                client.bytes_sent,
             )
             for client in self.clients
         ]
+
+    def _kept(self) -> Callable[[EventClient], int]:
+        """What there is for a client since the last drain, in characters."""
+        log = self._log
+        shared = sum(map(len, log))
+
+        def kept(client: EventClient) -> int:
+            unseen = sum(map(len, log[client.seen :])) if client.seen else shared
+            return sum(map(len, client.frames)) + unseen
+
+        return kept
+
+    def traffic(self) -> Traffic:
+        """Of all clients since the start."""
+        received, received_bytes, sent, sent_bytes = self.gone
+        for client in self.clients:
+            received += client.received
+            received_bytes += client.bytes_received
+            sent += client.sent
+            sent_bytes += client.bytes_sent
+        return Traffic(received, received_bytes, sent, sent_bytes)
+
+    def waiting(self) -> tuple[int, int]:
+        """Bytes that clients have not taken yet, and messages that wait for their turn."""
+        kept, unsent = self._kept(), self.unsent
+        return (
+            sum([kept(client) + unsent(client) for client in self.clients]),
+            sum([len(client.waiting) for client in self.clients if client.waiting]),
+        )
+
+    def measures(self) -> dict[str, Answer]:
+        """All that is counted, not only here."""
+        return self.measure()
 
     def drain(self) -> list[tuple[EventClient, bytes]]:
         """All that is to be written, and to whom; nothing is kept. Clients that the script closed are among them with
@@ -212,27 +269,37 @@ class EventHub:
             shared = "".join(log).encode("latin-1")
             end = len(log)
             for client in self.clients:
+                data = shared
                 if client.frames:
                     client.frames.extend(log[client.seen :])
                     client.sent += len(client.frames)
-                    out.append((client, "".join(client.frames).encode("latin-1")))
+                    data = "".join(client.frames).encode("latin-1")
                     client.frames = []
                 elif client.seen == 0:
                     client.sent += end
-                    out.append((client, shared))
                 elif client.seen < end:
                     client.sent += end - client.seen
-                    out.append((client, "".join(log[client.seen :]).encode("latin-1")))
+                    data = "".join(log[client.seen :]).encode("latin-1")
+                else:
+                    client.seen = 0
+                    continue
+                client.bytes_sent += len(data)
+                out.append((client, data))
                 client.seen = 0
             self._log = []
         else:
             for client in self._touched:
                 if client.connected and client.frames:
                     client.sent += len(client.frames)
-                    out.append((client, "".join(client.frames).encode("latin-1")))
+                    data = "".join(client.frames).encode("latin-1")
+                    client.bytes_sent += len(data)
+                    out.append((client, data))
                     client.frames = []
         for client in self._leaving:
-            out.append((client, "".join(client.frames).encode("latin-1")))
+            data = "".join(client.frames).encode("latin-1")
+            out.append((client, data))
+            gone = self.gone
+            self.gone = gone._replace(sent=gone.sent + len(client.frames), sent_bytes=gone.sent_bytes + len(data))
             client.frames = []
         self._touched = []
         self._leaving = []

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
+from evapi_cfg import visible
 from evapi_cfg.modules.context import Clock, Level, SystemClock
 from evapi_cfg.source import Span, show
 
@@ -28,8 +29,8 @@ NAMES: dict[int, str] = {
 }
 LEVELS = {name: level for level, name in NAMES.items()} | {"CRIT": -2, "ERR": -1, "WARN": 0, "DBG": 3}
 _COLOURS = {-5: "1;31", -4: "1;31", -3: "1;31", -2: "1;31", -1: "31", 0: "33", 1: "36", 2: "32", 3: "2"}
-# The second range has the one-character forms of escape sequences that some terminals obey.
-_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+_ROUTES = 1024  # names of blocks that are told apart
+LONGEST = 1 << 16  # characters of a message: what a client sends may be longer, and ends up in what is said of it
 
 
 def level_name(level: int) -> str:
@@ -66,13 +67,24 @@ class LogWriter:
         self._colour = colour
         self._pid = pid
         self._clock: Clock = clock or SystemClock()
+        self.lines: dict[int, int] = {}  # how many were written, by level
+        self.errors: dict[str, int] = {}  # those that tell of errors, by the block that ran; not a script's own
         self._line = {"text": self._text, "json": self._json, "kamailio": self._kamailio}[form]
 
     def __call__(self, level: int, source: str, message: str, at: Span | None = None, route: str = "") -> None:
         if level <= self.threshold:
+            self.lines[level] = self.lines.get(level, 0) + 1
+            if route and level <= Level.ERROR and source != "script":
+                self._count_error(route)
             if at is not None:
                 route = self.routes_at(at) or route
-            self._write(self._line(level, source, show(message), at, route))
+            if len(message) > LONGEST:
+                message = f"{message[:LONGEST]}... ({len(message) - LONGEST:,} more)"
+            self._write(self._line(level, source, show(message), at, show(route)))
+
+    def _count_error(self, route: str) -> None:
+        if route in self.errors or len(self.errors) < _ROUTES:
+            self.errors[route] = self.errors.get(route, 0) + 1
 
     def line(self, level: int, source: str, message: str) -> str:
         """The line alone, whatever the threshold is."""
@@ -88,10 +100,12 @@ class LogWriter:
         if route:
             where = f"{where} {route}" if where else route
         if where:
+            where = visible.one_line(where)
             where = f"  \033[2m({where})\033[0m" if self._colour else f"  ({where})"
         prefix = "" if source == "script" else f"{source}: "
-        # A message that ends its line itself, as scripts do, must not leave an empty one; inner lines are set in.
-        body = message.rstrip("\n").translate(_CONTROLS).replace("\n", "\n         ")
+        # A message that ends its line itself, as scripts do, must not leave an empty one. Inner lines are set in: where
+        # a level stands in the first column, the line is of this program.
+        body = visible.lines(message.rstrip("\n")).replace("\n", "\n         ")
         return f"{name} {prefix}{body}{where}\n"
 
     def _json(self, level: int, source: str, message: str, at: Span | None, route: str) -> str:
@@ -106,12 +120,13 @@ class LogWriter:
             record["line"] = at.file.line_number(at.start)
         if route:
             record["route"] = route
-        return json.dumps(record, ensure_ascii=False) + "\n"
+        return visible.in_json(json.dumps(record, ensure_ascii=False)) + "\n"
 
     def _kamailio(self, level: int, source: str, message: str, at: Span | None, route: str) -> str:
-        body = message.rstrip("\n").translate(_CONTROLS)
+        # One line, where Kamailio would begin others in the middle: who reads this form would take them for its own.
+        body = visible.one_line(message.rstrip("\n"))
         # core/dprint.h: the core and scripts stand in brackets, modules do not.
         name = f"<{source}>" if source in ("core", "script") else source
         if source != "script" and at is not None and at.file.text:
-            name = f"{name} [{at.file.name}:{at.file.line_number(at.start)}]"
+            name = f"{name} [{visible.one_line(at.file.name)}:{at.file.line_number(at.start)}]"
         return f" 0({self._pid}) {level_name(level)}: {name}: {body}\n"

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from functools import partial
 
 from evapi_cfg.modules.context import Level, Log
 from evapi_cfg.server.addresses import NO_DESCRIPTORS, plain, reason
+from evapi_cfg.server.doors import Door
 from evapi_cfg.server.keepalive import Keepalive
 
 AT_A_TIME = 256  # connections that are taken before connected clients get their turn
@@ -17,7 +19,7 @@ SAY = 10.0  # seconds until that is said again
 
 class Acceptor:
     """Accepts on one listening socket from `start` to `stop`. `protocol` gives what looks after a connection from an
-    address and port, before it is made; `source` is whose log lines are written."""
+    address and port, before it is made; `source` is whose log lines are written. A `door` says who comes in."""
 
     def __init__(
         self,
@@ -26,6 +28,7 @@ class Acceptor:
         keepalive: Keepalive,
         log: Log,
         source: str,
+        door: Door | None = None,
     ) -> None:
         keepalive.set_on(listening)
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -33,6 +36,7 @@ class Acceptor:
         self._protocol = protocol
         self._log = log
         self._source = source
+        self._door = door
         self._loop = asyncio.get_running_loop()
         self._told = -SAY
         self._retry: asyncio.TimerHandle | None = None
@@ -58,7 +62,11 @@ class Acceptor:
     def _accept(self) -> None:
         """Takes all connections that are waiting, up to a bound."""
         assert self._socket is not None
+        door = self._door
         for _ in range(AT_A_TIME):
+            if door is not None and door.is_full(self.start):
+                self._loop.remove_reader(self._socket.fileno())
+                return
             try:
                 accepted, address = self._socket.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
@@ -67,9 +75,16 @@ class Acceptor:
                 if err.errno in NO_DESCRIPTORS:
                     self._rest(err)
                 return
+            host, port = plain(address[0]), address[1]
+            if door is not None and not door.admits(host):
+                accepted.close()
+                continue
             accepted.setblocking(False)
+            if door is not None and door.secure:
+                door.shake_hands(accepted, host, partial(self._protocol, host, port))
+                continue
             # Now, not when the loop has adopted it: what comes behind it on another socket must find it there.
-            protocol = self._protocol(plain(address[0]), address[1])
+            protocol = self._protocol(host, port)
             task = self._loop.create_task(self._adopt(accepted, protocol))
             task.add_done_callback(_ignore_lost)
 

@@ -21,6 +21,7 @@ from evapi_cfg.runtime.engine import PENDING_MOST, Engine
 from evapi_cfg.runtime.hub import EventClient
 from evapi_cfg.server.acceptor import Acceptor
 from evapi_cfg.server.addresses import bound
+from evapi_cfg.server.doors import Door
 from evapi_cfg.server.keepalive import Keepalive, taken
 from evapi_cfg.server.outside import OthersOutside, ServedOutside
 from evapi_cfg.server.parting import Parting
@@ -159,18 +160,21 @@ class Connection(asyncio.Protocol):
 class EventServer:
     """Serves one engine on one address, inside a running event loop."""
 
-    def __init__(self, engine: Engine, limits: Limits | None = None) -> None:
+    def __init__(self, engine: Engine, limits: Limits | None = None, door: Door | None = None) -> None:
         self.engine = engine
         self.limits = limits or Limits()
         self.keepalive = Keepalive.within(self.limits.keepalive)
+        self.door = door
         self.transports: dict[asyncio.Transport, Connection] = {}
         self.address: tuple[str, int] = ("", 0)
+        self.metrics_address: tuple[str, int] | None = None
         self._outbox = engine.world.outbox
         self._loop = asyncio.get_running_loop()
         self._acceptor: Acceptor | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self.closing = False
+        self.draining = False  # told to end: nobody new should come
         self._all_left = asyncio.Event()
         self.behind = False  # a client has more than BEHIND bytes waiting for it
         self._much = min(BEHIND, self.limits.max_queue)
@@ -185,6 +189,7 @@ class EventServer:
         self.stop_sip: Callable[[], None] = _nothing
         self.end_sip: Callable[[], None] = _nothing
         self.end_rpc: Callable[[], None] = _nothing
+        self.end_metrics: Callable[[], None] = _nothing
         engine.flush = self.flush
         engine.limit_rate(self.limits.rate)
         self._outside = ServedOutside(self._go_on)
@@ -201,7 +206,10 @@ class EventServer:
         self.engine.start()
         self.flush()
         log = self.engine.world.log
-        self._acceptor = Acceptor(listening, partial(Connection, self), self.keepalive, log, "evapi")
+        if self.door is not None:
+            self.door.open(log, self.limits.linger, self.engine.measures.refused)
+        made_for = partial(Connection, self)
+        self._acceptor = Acceptor(listening, made_for, self.keepalive, log, "evapi", self.door)
         self._acceptor.start()
 
     # ---- moving bytes
@@ -339,6 +347,8 @@ class EventServer:
 
     def part(self, transport: asyncio.Transport) -> None:
         """Closes a connection when what is left for it has been read, or was not in a long time."""
+        if transport.is_closing():  # cut; asyncio's transports for TLS know nothing more behind a second `close`
+            return
         connection = self.transports.get(transport)
         if connection is None:  # not made yet
             transport.close()
@@ -383,10 +393,17 @@ class EventServer:
             self._acceptor.stop()
             self._acceptor = None
 
+    def reload_certificates(self) -> bool:
+        """Reads the certificates of TLS again: False where that was not possible, and the ones before stay in force."""
+        return self.door is None or self.door.reload()
+
     async def close(self) -> None:
         """Accepts nobody any more, runs what has been received, and closes each client when it has read what is
         there for it, at the latest after `drain` seconds."""
+        self.draining = True
         self.stop_accepting()
+        if self.door is not None:
+            await self.door.close()
         self.end_rpc()
         end = self._loop.time() + self.limits.drain
         for _ in range(LAST_TURNS):
@@ -420,10 +437,11 @@ class EventServer:
                 for transport in list(self.transports):
                     transport.abort()
                 await asyncio.sleep(0)
+        self.end_metrics()
 
 
 def _nothing() -> None:
-    """Nobody is there for SIP, or for JSON-RPC."""
+    """Nobody is there for SIP, for JSON-RPC, or for metrics."""
 
 
 def _unsent(client: EventClient) -> int:

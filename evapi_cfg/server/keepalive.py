@@ -53,20 +53,21 @@ class Keepalive:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
 
-def taken(connected: socket.socket) -> int | None:
+def taken(connected: socket.socket | None) -> int | None:
     """Bytes that the peer has acknowledged since it connected; None where the kernel does not tell."""
     known = _tcp_info(connected)
     return None if known is None else int.from_bytes(known[_ACKED], sys.byteorder)
 
 
-def arrived(connected: socket.socket) -> bool:
+def arrived(connected: socket.socket | None) -> bool:
     """Whether all that was sent is with the peer's kernel; True where ours does not tell."""
     known = _tcp_info(connected)
     return known is None or not (any(known[_UNACKED]) or any(known[_UNSENT]))
 
 
-def _tcp_info(connected: socket.socket) -> bytes | None:
-    if _TCP_INFO is None:
+def _tcp_info(connected: socket.socket | None) -> bytes | None:
+    """`connected`: None where a transport has lost its socket, and nobody has been told yet."""
+    if _TCP_INFO is None or connected is None:
         return None
     try:
         known = connected.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _UNSENT.stop)

@@ -56,7 +56,10 @@ class Parting:
             elif complete:
                 if now >= complete + GRACE:
                     self.left(transport)
-                    transport.close()
+                    if transport.is_closing():  # TLS: the peer does not say that it closes as well
+                        transport.abort()
+                    else:
+                        transport.close()
             elif not transport.get_write_buffer_size() and arrived(transport.get_extra_info("socket")):
                 times[1] = now
         if self._leaving:

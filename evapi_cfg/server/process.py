@@ -15,10 +15,13 @@ from evapi_cfg.modules import evapi
 from evapi_cfg.modules.context import Level, Log
 from evapi_cfg.modules.http_async_client.state import NAME as HTTP_ASYNC_CLIENT
 from evapi_cfg.runtime.app import App
-from evapi_cfg.server.addresses import CannotListen
+from evapi_cfg.server.addresses import CannotListen, shown
+from evapi_cfg.server.doors import Door
 from evapi_cfg.server.events import EventServer, Limits
 from evapi_cfg.server.http_client import check_installed
 from evapi_cfg.server.log_stream import LogStream
+from evapi_cfg.server.metrics import MetricsAddress, MetricsServer
+from evapi_cfg.server.notify import Notifier
 from evapi_cfg.server.rpc import RpcPath, RpcServer
 from evapi_cfg.server.sip import SipServer
 
@@ -35,30 +38,38 @@ async def serve(
     limits: Limits | None = None,
     sip: bool = False,
     rpc: Iterable[RpcPath] = (),
+    door: Door | None = None,
+    metrics: MetricsAddress | None = None,
 ) -> EventServer:
     """Serves a loaded configuration inside the running event loop, at its bind_addr if no other address is given.
     `sip`: also on the SIP sockets that it asks for; `app.sip_addresses` tells which they are. `rpc`: UNIX sockets on
-    which JSON-RPC is answered.
+    which JSON-RPC is answered. `door`: who may connect. `metrics`: where HTTP is answered for Prometheus; routes are
+    timed where the app was loaded with Measures(timed=True).
 
     Port 0 is any free port; the server's `address` tells. End it with `await server.close()`.
-    Raises CannotListen, and ImportError where the cfg asks HTTP servers and aiohttp is not installed.
+    Raises CannotListen, and ImportError where the cfg asks HTTP servers and aiohttp is not installed, or for `metrics`
+    where prometheus-client is not.
     """
     if app.engine.flush is not None or app.engine.hub.clients:
         raise RuntimeError("this App is served already, or has been connected to by hand: load another one")
     if HTTP_ASYNC_CLIENT in app.program.world.state and app.program.world.outside is None:
         check_installed()
     bound_host, bound_port = configured_address(app)
-    server = EventServer(app.engine, limits)
+    server = EventServer(app.engine, limits, door)
+    metrics_server = None if metrics is None else MetricsServer(server)
     sip_server = SipServer(server) if sip and app.wants_sip else None
     rpc_server = RpcServer(server, rpc)
     rpc_server.bind()
     try:
+        if metrics is not None and metrics_server is not None:
+            await metrics_server.listen(*metrics)
         if sip_server is not None:
             app.sip_addresses = await sip_server.listen()
         await server.listen(bound_host if host is None else host, bound_port if port is None else port)
     except BaseException:
         server.end_sip()
         server.end_rpc()
+        server.end_metrics()
         raise
     await rpc_server.start()
     if sip_server is not None:
@@ -74,9 +85,11 @@ def run_until_told(
     *,
     sip: bool = True,
     rpc: Iterable[RpcPath] = (),
+    door: Door | None = None,
+    metrics: MetricsAddress | None = None,
 ) -> None:
-    """Serves until SIGTERM or SIGINT comes, then ends in order; a second signal ends at once. Raises CannotListen.
-    `ready` is called once the server listens."""
+    """Serves until SIGTERM or SIGINT comes, then ends in order; a second signal ends at once. SIGHUP reads certificates
+    again. Raises CannotListen. `ready` is called once the server listens."""
     import uvloop
 
     _raise_descriptor_limit()
@@ -87,9 +100,21 @@ def run_until_told(
         told, again = asyncio.Event(), asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, lambda: (again if told.is_set() else told).set())
-        server = await serve(app, limits=limits, sip=sip, rpc=rpc)
+        # Until it serves there is nothing to read again, and without a handler the signal would end it.
+        loop.add_signal_handler(signal.SIGHUP, lambda: None)
+        notifier = Notifier()
+        server = await serve(app, limits=limits, sip=sip, rpc=rpc, door=door, metrics=metrics)
         stream.attach(loop)
         ready(server)
+        status = f"listening on {shown(*server.address)}"
+
+        def reload() -> None:
+            notifier.reloading()
+            server.reload_certificates()
+            notifier.ready(status)
+
+        loop.add_signal_handler(signal.SIGHUP, reload)
+        notifier.ready(status)
         # What is loaded by now stays: the collector need not look at it again.
         gc.enable()
         gc.collect()
@@ -97,6 +122,7 @@ def run_until_told(
         gc.set_threshold(*COLLECT)
         try:
             await told.wait()
+            notifier.stopping()
             closing = asyncio.ensure_future(server.close())
             at_once = asyncio.ensure_future(again.wait())
             await asyncio.wait({closing, at_once}, return_when=asyncio.FIRST_COMPLETED)
@@ -105,6 +131,8 @@ def run_until_told(
             await asyncio.gather(closing, at_once, return_exceptions=True)
         finally:
             server.end_rpc()
+            server.end_metrics()
+            notifier.close()
             stream.attach(None)
 
     uvloop.run(main())

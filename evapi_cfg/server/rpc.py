@@ -21,12 +21,14 @@ from evapi_cfg.modules.jsonrpcs.execute import refusal
 from evapi_cfg.protocol.json_stream import JsonStreamDecoder
 from evapi_cfg.server.addresses import CannotListen
 from evapi_cfg.server.events import EventServer
+from evapi_cfg.server.following import Follower, Followers, is_asked_for
 
 REQUEST: Final = 65456  # bytes; what Kamailio takes (jsonrpcs_sock.c: JSONRPC_DGRAM_BUF_SIZE)
 CONNECTIONS: Final = 64  # streams at a time
 IDLE: Final = 60.0  # seconds without a request until a stream is closed
 AT_A_TIME: Final = 16  # requests that are taken before others get their turn
 _ANSWER: Final = 4 << 20  # bytes of a datagram, as far as the kernel lets it be
+_LAST_WORDS: Final = 1.0  # seconds in which who follows no more may take what was written
 _QUIET: Final = 1.0  # seconds between two log lines about answers that are lost
 _MODE: Final = 0o177  # what the file's mode has not: only its owner reads and writes
 _TOO_LONG: Final = f"a request has at most {REQUEST} bytes"
@@ -61,6 +63,7 @@ class RpcServer:
         self._streams: list[asyncio.Server] = []
         self.connections: set[Connection] = set()
         self._told = -_QUIET
+        self.followers = Followers(events)
         events.end_rpc = self.close
 
     def bind(self) -> None:
@@ -98,8 +101,13 @@ class RpcServer:
                 request, address = made.recvfrom(REQUEST + 1)
             except OSError:
                 return
-            if request:
-                self._send(made, self.answer(request), address)
+            if not request:
+                continue
+            listening = _Listening(address) if address and is_asked_for(request) else None
+            following = None
+            if listening is not None:
+                following = self.followers.begin(request, listening.send, listening.close)
+            self._send(made, self.answer(request) if following is None else following[0], address)
 
     def _send(self, made: socket.socket, answer: bytes, address: str | bytes | None) -> None:
         if not address:
@@ -124,6 +132,7 @@ class RpcServer:
 
     def close(self) -> None:
         """Takes no request any more, and removes the files that are its own."""
+        self.followers.close()
         for server in self._streams:
             server.close()
         self._streams.clear()
@@ -151,6 +160,7 @@ class Connection(asyncio.Protocol):
         self._over = False  # it sends no more
         self._later = False  # requests are there that wait for their turn
         self._idle: asyncio.TimerHandle | None = None
+        self._follower: Follower | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -161,6 +171,8 @@ class Connection(asyncio.Protocol):
         self._live()
 
     def _live(self) -> None:
+        if self._follower is not None:
+            return
         if self._idle is not None:
             self._idle.cancel()
         self._idle = asyncio.get_running_loop().call_later(IDLE, self._expire)
@@ -169,6 +181,8 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
+        if self._follower is not None:
+            return
         self._live()
         self._decoder.feed(data)
         self._work()
@@ -196,10 +210,18 @@ class Connection(asyncio.Protocol):
                 self._rest_later()
                 return
             done += 1
-            request = decoder.next()
+            request = None if self._follower is not None else decoder.next()
             if request is not None:
-                self._write(self._server.answer(request))
+                following = self._server.followers.begin(request, self._take_lines, self._let_go)
+                if following is None:
+                    self._write(self._server.answer(request))
+                    continue
+                answer, self._follower = following
+                self._transport.write(answer)
                 continue
+            if self._follower is not None:  # it only listens from now on
+                self._follow()
+                return
             if decoder.fault:
                 self._write(refusal(decoder.fault).encode())
                 self._transport.close()
@@ -229,6 +251,24 @@ class Connection(asyncio.Protocol):
     def _write(self, answer: bytes) -> None:
         self._transport.write(answer + b"\n")
 
+    def _follow(self) -> None:
+        if self._over:
+            self._transport.close()
+        elif self._idle is not None:
+            self._idle.cancel()
+
+    def _let_go(self) -> None:
+        """What was written may still be taken."""
+        if self._follower is not None:
+            self._transport.close()
+            self._idle = asyncio.get_running_loop().call_later(_LAST_WORDS, self._expire)
+
+    def _take_lines(self, lines: bytes) -> bool:
+        if self._transport.get_write_buffer_size():
+            return False
+        self._transport.write(lines)
+        return True
+
     def end(self) -> None:
         """The server ends: what has been written may still be taken."""
         self._transport.close()
@@ -236,7 +276,34 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._idle is not None:
             self._idle.cancel()
+        if self._follower is not None:
+            self._follower.end()
         self._server.connections.discard(self)
+
+
+class _Listening:
+    """One who follows with datagrams. They go out by a socket of their own: what one does not read must not be in the
+    way of others' answers. The socket of who follows must not be connected, or it takes none from there."""
+
+    def __init__(self, address: str | bytes) -> None:
+        self._address = address
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+
+    def send(self, lines: bytes) -> bool:
+        """False where they are not taken now. Raises OSError where nobody is there."""
+        try:
+            self._socket.sendto(lines, self._address)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError as err:
+            if err.errno != errno.ENOBUFS:
+                raise
+            return False
+        return True
+
+    def close(self) -> None:
+        self._socket.close()
 
 
 def _bound(place: RpcPath) -> socket.socket:

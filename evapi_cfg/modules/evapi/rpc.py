@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from evapi_cfg.modules.rpc import Answer, RpcCall, RpcCommand
+from evapi_cfg.modules.rpc import Answer, RpcCall, RpcCommand, RpcFault
 from evapi_cfg.source import show
 
 
@@ -19,6 +19,8 @@ def _clients(call: RpcCall) -> Answer:
             "waiting_messages": client.waiting,
             "received_messages": client.received,
             "sent_messages": client.sent,
+            "received_bytes": client.received_bytes,
+            "sent_bytes": client.sent_bytes,
         }
         for client in call.world.hub.views()
     ]
@@ -43,8 +45,19 @@ def _queue(call: RpcCall) -> Answer:
     }
 
 
+def _metrics(call: RpcCall) -> Answer:
+    return call.world.hub.measures()
+
+
+def _tap(call: RpcCall) -> Answer:
+    """The server's sockets take this request themselves: what follows goes to who has asked, and to nobody else."""
+    raise RpcFault(400, "messages are followed over a socket: evapi-cfg tap")
+
+
 COMMANDS: Final = (
     RpcCommand("evapi.clients", _clients, "The connected clients: their tags, and what is on its way.", array=True),
     RpcCommand("evapi.tags", _tags, "The tags, and who has them.", array=True),
     RpcCommand("evapi.queue", _queue, "What waits for clients to be read, and for workers, in all."),
+    RpcCommand("evapi-cfg.metrics", _metrics, "All that is counted, and how long routes take (run --metrics)."),
+    RpcCommand("evapi-cfg.tap", _tap, "Messages and relays as they pass: what `evapi-cfg tap` asks for."),
 )

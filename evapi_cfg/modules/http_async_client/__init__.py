@@ -79,7 +79,7 @@ def _answered(world: World, asked: _Asked, answer: Answer) -> None:
     run = Run(world, state.vars, None, None)
     run.dispatcher = False
     run.kind = Routes.REQUEST
-    run.route = f"route[{asked.route}]"
+    run.route = f"route[{asked.route}]" if asked.transaction is None else "http_async_query"  # which resumes that one
     run.answer = Reply(answer, asked.id)
     if asked.transaction is None:
         world.perform(route, run, nothing_more)

@@ -48,12 +48,14 @@ class Pending:
 
 class Counts:
     """How many transactions have begun, waited for the end, and gone; how many replies there were, and of which
-    hundred (t_stats.h: t_proc_stats)."""
+    hundred (t_stats.h: t_proc_stats). Of suspensions: how many there were, how many were resumed or ran out of time,
+    and how many are waiting (`parked`)."""
 
-    __slots__ = ("begun", "by_kind", "gone", "replies", "waited")
+    __slots__ = ("begun", "by_kind", "expired", "gone", "parked", "replies", "resumed", "suspended", "waited")
 
     def __init__(self) -> None:
         self.begun = self.waited = self.gone = self.replies = 0
+        self.suspended = self.resumed = self.expired = self.parked = 0
         self.by_kind = [0] * 7  # replies by the first digit of their codes; larger ones count as 6xx
 
 
@@ -262,6 +264,7 @@ class Tm:
             queue = self.world.timers.queue(max(left, 0.0), self._timed_out)
         elif seconds != queue.seconds:
             queue = self.world.timers.queue(seconds, self._timed_out)
+        self.counts.parked += 1
         branch.fr = queue
         queue.start(branch)
 
@@ -269,6 +272,7 @@ class Tm:
         if branch.fr is not None:
             cast("Queue[Outgoing]", branch.fr).stop(branch)
             branch.fr = None
+            self.counts.parked -= 1
 
     def _stop_branches(self, transaction: Transaction) -> None:
         for branch in transaction.branches:
@@ -278,9 +282,12 @@ class Tm:
         """Nobody has resumed (timer.c: final_response_handler, fake_reply)."""
         branch.fr = None
         branch.timed_out = True
+        counts = self.counts
+        counts.parked -= 1
         transaction = branch.transaction
         if transaction.status >= 200 or branch.last_received >= 200:
             return
+        counts.expired += 1
         branch.last_received = self.timeout_code
         if any(other.last_received < 200 for other in transaction.branches):
             return  # another suspension is still waited for

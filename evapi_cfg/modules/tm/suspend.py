@@ -42,6 +42,7 @@ def suspend(tm: Tm, run: Run, module: str) -> bool:
         transaction.flags = message.flags
     if not tm.wait_for_answer(transaction):
         return False
+    tm.counts.suspended += 1
     run.outcome |= FORWARDED
     transaction.suspended = True
     transaction.continuing = False
@@ -50,7 +51,7 @@ def suspend(tm: Tm, run: Run, module: str) -> bool:
 
 def resume(tm: Tm, run: Run, index: int, label: int, name: str) -> int | Awaitable[int]:
     """t_continue: runs a route with the suspended request. 1, or -1 where there is nothing to resume."""
-    route = run.world.later_route(name)
+    route = run.world.resumed_route(name)
     if route is None:
         run.log(Level.ERROR, "tmx", f"t_continue: route[{name}] does not exist")
         return -1
@@ -74,6 +75,7 @@ def resume(tm: Tm, run: Run, index: int, label: int, name: str) -> int | Awaitab
     if branch.last_received:
         transaction.continuing = False
         return 1
+    tm.counts.resumed += 1
     branch.last_received = _RESUMED
     # Whatever block suspended it, t_continue_helper says that this is a failure_route.
     title = f"route[{name}]" if run.world.script_route is None else name
