@@ -16,6 +16,7 @@ from hypothesis import settings
 from trustme import CA
 
 from tests.conformance import run
+from tests.conformance.warm import Warm
 from tests.driven import Runner
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,18 +37,23 @@ def command() -> str:
 
 
 @pytest.fixture(scope="session")
-def outcome_of(request: pytest.FixtureRequest, command: str) -> Callable[[Path], run.Outcome]:
+def outcome_of(request: pytest.FixtureRequest) -> Callable[[Path], run.Outcome]:
     """The outcome of a case. All cases that tests of this session name as `case` are played side by side, and all
     before the first test goes on: other tests change the environment, and hypothesis minds threads. A few that differ
     are played once more, one by one: some are about timers, and the machine may have been too busy for these."""
     callspecs = (getattr(item, "callspec", None) for item in request.session.items)
     paths = dict.fromkeys(spec.params["case"] for spec in callspecs if spec and "case" in spec.params)
+    warm = Warm()
+
+    def judge(path: Path) -> run.Outcome:
+        return run.judge(path, "evapi-cfg", "evapi-cfg", "6.1", start=warm.start)
+
     with ThreadPoolExecutor(AT_A_TIME) as pool:
-        played = pool.map(lambda path: run.judge(path, "evapi-cfg", command, "6.1"), paths)
-        outcomes = dict(zip(paths, played, strict=True))
+        outcomes = dict(zip(paths, pool.map(judge, paths), strict=True))
     different = [path for path, outcome in outcomes.items() if outcome.state == "differs"]
     if len(different) <= A_FEW:
-        outcomes |= {path: run.judge(path, "evapi-cfg", command, "6.1") for path in different}
+        outcomes |= {path: judge(path) for path in different}
+    warm.close()
     return lambda path: outcomes[path]
 
 

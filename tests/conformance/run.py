@@ -55,8 +55,10 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import IO, Protocol
 
 QUIET = 0.12  # seconds without any output, and with the server's processes asleep, that end a step
 POLL = 0.01  # seconds between two looks
@@ -143,6 +145,23 @@ KAM_LOG = re.compile(
 )
 
 
+class Process(Protocol):
+    """What `subprocess.Popen` has."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+
+
+def started(argv: list[str], log: IO[bytes], work: Path) -> Process:
+    """A command in `work`, in a session of its own, its output in `log`."""
+    return subprocess.Popen(argv, stdout=log, stderr=subprocess.STDOUT, cwd=work, start_new_session=True)
+
+
+Start = Callable[[list[str], IO[bytes], Path], Process]
+
+
 class Server:
     """One server process with its log; `target` says how to start it and read its log."""
 
@@ -154,6 +173,7 @@ class Server:
         work: Path,
         scripts: dict[str, str] | None = None,
         flags: list[str] | None = None,
+        start: Start = started,
     ):
         self.port, self.sip_port = free_port(socket.SOCK_STREAM), free_port(socket.SOCK_DGRAM)
         self.target = target
@@ -184,9 +204,7 @@ class Server:
             ]
         else:
             argv = [*shlex.split(command), "run", "--allow-exec", "--log-format", "json", *(flags or []), str(path)]
-        self.proc = subprocess.Popen(
-            argv, stdout=self.log_file, stderr=subprocess.STDOUT, cwd=work, start_new_session=True
-        )
+        self.proc = start(argv, self.log_file, work)
         self.read_to = 0
         end = time.monotonic() + START
         while not listening(self.port):
@@ -564,13 +582,13 @@ class Play:
         return re.sub(r"(?<![\d.])\d+:(?=[^\n]*<(?:port|index|label))", "N:", text)
 
 
-def play(case: Case, target: str, command: str) -> tuple[str, str]:
+def play(case: Case, target: str, command: str, start: Start) -> tuple[str, str]:
     """The transcript, and the end of the server's own log."""
     with tempfile.TemporaryDirectory(prefix="evapi-case-") as work:
         web = Web() if "@WEBPORT@" in case.cfg else None
         try:
             cfg = case.cfg if web is None else case.cfg.replace("@WEBPORT@", str(web.port))
-            server = Server(target, command, cfg, Path(work), case.scripts)
+            server = Server(target, command, cfg, Path(work), case.scripts, start=start)
             try:
                 text = Play(case, server, web).run()
             finally:
@@ -595,7 +613,15 @@ def golden_of(case: Case, target: str, version: str) -> Path:
     return ours if target == "evapi-cfg" and ours.exists() else case.path.with_suffix(f".{version}.golden")
 
 
-def judge(path: Path, target: str, command: str, version: str, again: bool = False, record: bool = False) -> Outcome:
+def judge(
+    path: Path,
+    target: str,
+    command: str,
+    version: str,
+    again: bool = False,
+    record: bool = False,
+    start: Start = started,
+) -> Outcome:
     """Play one case and compare it with its golden file, or write that file."""
     case = Case(path)
     if case.needs and tuple(map(int, version.split("."))) < case.needs:
@@ -606,7 +632,7 @@ def judge(path: Path, target: str, command: str, version: str, again: bool = Fal
     for _ in range(2 if again else 1):
         log = ""
         try:
-            text, log = play(case, target, command)
+            text, log = play(case, target, command, start)
         except (RuntimeError, OSError, ValueError) as err:
             text = f"could not run: {err}\n"
         if record:
