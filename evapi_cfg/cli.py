@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from evapi_cfg import __version__, visible
+from evapi_cfg import __version__
 from evapi_cfg.source import show, store
 
 # What a command needs it imports itself: `explain` has no use for a parser, nor `check` for a server.
@@ -408,6 +408,7 @@ def rpc_command(
     socket: SocketPath = "",
 ) -> None:
     """Runs a command of a server by JSON-RPC, and prints its result."""
+    from evapi_cfg import visible
     from evapi_cfg.server.rpc_client import Unreachable, ask
 
     path = _socket_path(socket)
@@ -435,6 +436,7 @@ def top(
     once: Annotated[bool, typer.Option("--once", help="Print what there is once, and end.")] = False,
 ) -> None:
     """Shows what a server does, live: messages, clients, queues, routes. `q` or Ctrl-C ends it."""
+    from evapi_cfg import visible
     from evapi_cfg.server.rpc_client import Unreachable
     from evapi_cfg.watching import top as room
 
@@ -459,6 +461,7 @@ def tap(
     json_: Annotated[bool, typer.Option("--json", help="Each line a JSON document.")] = False,
 ) -> None:
     """Follows the messages of a server and what it relays. Under load it is a part of them; the rest is counted."""
+    from evapi_cfg import visible
     from evapi_cfg.server.rpc_client import Unreachable
     from evapi_cfg.watching import tap as room
 
