@@ -18,6 +18,7 @@ import pytest
 from evapi_cfg import CannotListen, Limits, load_text, serve
 from evapi_cfg.runtime.app import Records
 from evapi_cfg.server import EventServer
+from evapi_cfg.server.acceptor import NOT_SENT
 from tests.driven import Runner
 
 DEADLINE = 30.0
@@ -220,6 +221,18 @@ def test_sockets_are_set_up_to_find_peers_that_are_gone(in_loop: Runner) -> None
             made = transport.get_extra_info("socket")
             options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT)
             assert [made.getsockopt(socket.IPPROTO_TCP, option) for option in options] == [1, 1, 3, 3600]
+
+    in_loop(test)
+
+
+@LINUX
+def test_the_kernel_keeps_little_for_a_client_that_does_not_read(in_loop: Runner) -> None:
+    async def test() -> None:
+        async with site(ECHO) as here:
+            await here.connect()
+            [transport] = here.server.transports
+            made = transport.get_extra_info("socket")
+            assert made.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == NOT_SENT
 
     in_loop(test)
 
