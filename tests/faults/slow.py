@@ -15,6 +15,7 @@ from tests.faults.server import EITHER, MB, TO_ALL, Server, Waiting
 
 SIZE = 1000
 MARGIN = 16 * MB
+ESTABLISHED = "01"  # in /proc/net/tcp
 
 
 class Crowd:
@@ -119,7 +120,8 @@ def one_takes_nothing(minutes: float) -> Iterator[Row]:
 
         def watch() -> None:
             nonlocal stalled, before
-            if (unread := unsent(server.port, deaf)) != before:
+            unread = unsent(server.port, deaf)
+            if unread not in (before, -1):
                 before, stalled = unread, now()
 
         loop.each_turn.append(watch)
@@ -139,12 +141,12 @@ def one_takes_nothing(minutes: float) -> Iterator[Row]:
 
 
 def unsent(port: int, wire: Wire) -> int:
-    """What the server's kernel keeps for a client: it changes as long as anything moves."""
+    """What the server's kernel keeps for a client, -1 once it is cut: it changes as long as anything moves."""
     ends = f":{port:04X}", f":{wire.socket.getsockname()[1]:04X}"
     with open("/proc/net/tcp") as table:
         for line in table:
             fields = line.split()
-            if fields[1].endswith(ends[0]) and fields[2].endswith(ends[1]):
+            if fields[1].endswith(ends[0]) and fields[2].endswith(ends[1]) and fields[3] == ESTABLISHED:
                 return int(fields[4].partition(":")[0], 16)
     return -1
 
