@@ -1,7 +1,7 @@
 # make run    serves samples/echo.cfg on 127.0.0.1:8448
 # make test   linters, types, import contracts, tests
 # make bench  the same load on an installed Kamailio and on evapi-cfg
-# make load   many parked SIP requests; needs sipp
+# make load   many parked SIP requests, and a file that is read again and again; needs sipp
 # make faults  clients and networks that fail, and what it costs the others; MINUTES=3 for a short one
 # make clients  brings npm's netstring-stream, for its test; needs npm
 #
@@ -37,6 +37,7 @@ bench: $(READY)
 
 load: $(READY)
 	for workload in options invite restart park; do $(BIN)/python tests/load/load.py $$workload || exit 1; done
+	$(BIN)/python tests/load/reload.py
 
 MINUTES := 30
 faults: $(READY)

@@ -39,6 +39,7 @@ app = typer.Typer(
     evapi-cfg run -A WITH_DEBUG kamailio.cfg as kamailio -A: with a #!define
     evapi-cfg explain unknown-function       what a code in the checker's brackets means
     evapi-cfg explain evapi_relay '$evapi'   what a function, a variable, a modparam ... is
+    evapi-cfg run --watch kamailio.cfg       the same, and it is read again when it changes
     evapi-cfg run --rpc unix:./rpc.sock kamailio.cfg
                                              the same, and it answers JSON-RPC there
     evapi-cfg rpc --socket ./rpc.sock core.uptime
@@ -113,7 +114,7 @@ def main_options(
     pass
 
 
-def _report(
+def _read(
     path: str,
     define: Sequence[str],
     version: str = "",
@@ -121,13 +122,12 @@ def _report(
     *,
     include_root: str = "",
     all_ifdefs: bool = False,
-) -> Report | None:
-    """What the checker finds; None where the file cannot be read, which is said here. `instead`: texts that stand for
-    those of files."""
+) -> Report:
+    """What the checker finds. `instead`: texts that stand for those of files. Raises SourceError where the file cannot
+    be read."""
     from evapi_cfg.catalog import TARGET
     from evapi_cfg.check.report import check_file, check_text
     from evapi_cfg.syntax.files import STDIN, Files
-    from evapi_cfg.syntax.parse import SourceError
 
     texts = instead or {}
     version = version or TARGET
@@ -139,15 +139,30 @@ def _report(
         return check_file(path, defines=defines, version=version, files=files, forced=forced)
 
     defines = _defines(define)
-    try:
-        text = None
-        if path == "-":
-            text = texts[STDIN] if STDIN in texts else _standard_input()
-        if not all_ifdefs:
-            return once(defines, {})
-        from evapi_cfg.check.every_branch import check_every_branch
+    text = None
+    if path == "-":
+        text = texts[STDIN] if STDIN in texts else _standard_input()
+    if not all_ifdefs:
+        return once(defines, {})
+    from evapi_cfg.check.every_branch import check_every_branch
 
-        return check_every_branch(once, defines)
+    return check_every_branch(once, defines)
+
+
+def _report(
+    path: str,
+    define: Sequence[str],
+    version: str,
+    instead: Mapping[str, str],
+    *,
+    include_root: str = "",
+    all_ifdefs: bool = False,
+) -> Report | None:
+    """The same; None where the file cannot be read, which is said here."""
+    from evapi_cfg.syntax.parse import SourceError
+
+    try:
+        return _read(path, define, version, instead, include_root=include_root, all_ifdefs=all_ifdefs)
     except SourceError as err:
         print(f"evapi-cfg: {err}", file=sys.stderr)
         return None
@@ -282,9 +297,11 @@ def run(
     metrics: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Answer Prometheus there; also /healthz and /readyz.")
     ] = "",
+    watch: Annotated[bool, typer.Option("--watch", help="Read the file again whenever it has changed.")] = False,
 ) -> None:
     """Serves a kamailio.cfg: the TCP event server that Kamailio's EVAPI module would be."""
     from evapi_cfg import service
+    from evapi_cfg.check.elsewhere import Wanted
     from evapi_cfg.server import Limits
 
     _within("--max-queue", max_queue, 1, 1 << 40)
@@ -294,10 +311,12 @@ def run(
     _within("--keepalive", keepalive, 4, 86400)
     _within("--max-frame", max_frame, 4, (1 << 31) - 1)
     _within("--drain", drain, 0, 86400)
-    _defines(define)
+    defines = _defines(define)
     _within("--callback-timeout", callback_timeout, 0, 86400)
+    if watch and file == "-":
+        _fail("--watch: standard input cannot be watched")
     status = service.run(
-        lambda: _report(file, define),
+        lambda: _read(file, define),
         service.Options(
             strict=strict,
             params=tuple(_params(set_)),
@@ -319,7 +338,9 @@ def run(
             allow=tuple(allow),
             tls=_tls_files(tls_cert, tls_key, tls_client_ca),
             metrics=_metrics_address(metrics) if metrics else None,
+            watch=watch,
         ),
+        None if file == "-" else Wanted(file, defines),
     )
     raise typer.Exit(status)
 
@@ -409,12 +430,14 @@ def rpc_command(
 ) -> None:
     """Runs a command of a server by JSON-RPC, and prints its result."""
     from evapi_cfg import visible
-    from evapi_cfg.server.rpc_client import Unreachable, ask
+    from evapi_cfg.server.rpc_client import PATIENCE, Unreachable, ask
 
     path = _socket_path(socket)
     request = {"jsonrpc": "2.0", "method": method, "params": [_argument(text) for text in arguments or ()], "id": 1}
     try:
-        text = ask(path, json.dumps(request, ensure_ascii=False))
+        # It answers when the file has been read, and that may be a long one.
+        seconds = PATIENCE if method == "evapi-cfg.reload" else None
+        text = ask(path, json.dumps(request, ensure_ascii=False), seconds)
     except Unreachable as err:
         _fail_to_reach(path, err)
     try:
@@ -427,7 +450,10 @@ def rpc_command(
     fault = answer.get("error") if isinstance(answer, dict) else None
     if not isinstance(fault, dict):
         _fail(f"the answer from {path} is none of JSON-RPC: {visible.one_line(text[:200])}")
-    _fail(visible.one_line(f"{fault.get('code')} {fault.get('message')}"), 1)
+    more = fault["data"].get("errors") if isinstance(fault.get("data"), dict) else None
+    lines = more if isinstance(more, list) and len(more) > 1 else []
+    said = [f"{fault.get('code')} {fault.get('message')}", *(f"  {line}" for line in lines)]
+    _fail("\n".join(map(visible.one_line, said)), 1)
 
 
 @app.command()

@@ -7,15 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from evapi_cfg.check.elsewhere import Answer, Wanted, watched_of
 from evapi_cfg.check.report import Report
 from evapi_cfg.compile.program import NotRun
 from evapi_cfg.diagnostics import full
 from evapi_cfg.diagnostics.model import Severity
 from evapi_cfg.modules.context import Level
+from evapi_cfg.modules.http_async_client.state import NAME as HTTP_ASYNC_CLIENT
 from evapi_cfg.runtime.app import App, ConfigError, load_report
 from evapi_cfg.runtime.log import LogFormat, LogWriter, parse_level
 from evapi_cfg.runtime.measures import Measures
 from evapi_cfg.runtime.overrides import Override, OverrideRefused
+from evapi_cfg.runtime.reload import Prepared, prepare
 from evapi_cfg.server import (
     CannotListen,
     Door,
@@ -26,8 +29,11 @@ from evapi_cfg.server import (
     LogStream,
     MetricsAddress,
     MetricsMissing,
+    NotReloaded,
+    Reloading,
     RpcPath,
     TlsFiles,
+    check_installed,
     configured_address,
     is_terminal,
     reaches_beyond_loopback,
@@ -35,7 +41,9 @@ from evapi_cfg.server import (
     shown,
 )
 from evapi_cfg.sip.uri import PROTOCOL_NAMES
+from evapi_cfg.steps import Steps
 from evapi_cfg.syntax.ast import CoreParam, LoadModule
+from evapi_cfg.syntax.parse import SourceError
 
 DONE, FAULTY, UNABLE, CANNOT_LISTEN = 0, 1, 2, 3  # exit statuses
 
@@ -57,10 +65,12 @@ class Options:
     allow: tuple[str, ...] = ()  # networks whose clients are let in
     tls: TlsFiles | None = None
     metrics: MetricsAddress | None = None
+    watch: bool = False  # whether to read the file again when it changes
 
 
-def run(read: Callable[[], Report | None], options: Options) -> int:
-    """Serves until a signal comes; gives the exit status. `read` gives None where it could not, and has said why."""
+def run(read: Callable[[], Report], options: Options, again: Wanted | None = None) -> int:
+    """Serves until a signal comes; gives the exit status. `read` reads and checks the file, and raises SourceError;
+    `again` is the file to be read once more while the server runs; None: it cannot be."""
     stream = LogStream()
     colour = is_terminal(2)
     level = parse_level(options.log_level)
@@ -74,14 +84,16 @@ def run(read: Callable[[], Report | None], options: Options) -> int:
     except DoorRefused as err:
         stream(f"evapi-cfg: {err}\n")
         return UNABLE
-    report = read()
-    if report is None:
+    try:
+        report = read()
+    except SourceError as err:
+        stream(f"evapi-cfg: {err}\n")
         return UNABLE
     log = LogWriter(stream, form=options.log_format, colour=colour and options.log_format == "text", pid=os.getpid())
     stream.report = partial(_lost_lines, log)
     if report.errors:
         return _faulty(report, options, stream, log)
-    if not any(isinstance(item, LoadModule) and item.module == "evapi" for item in report.config.items):
+    if not _loads_evapi(report):
         log(Level.ERROR, "evapi", f"nothing to serve: {report.files[0].name} does not load module evapi")
         return FAULTY
     log.threshold = _own_level(report) if level is None else level
@@ -120,9 +132,21 @@ def run(read: Callable[[], Report | None], options: Options) -> int:
             _say(log, Level.INFO, "core", f"metrics on http://{shown(*server.metrics_address)}/metrics")
         _say(log, Level.INFO, "evapi", f"listening on {shown(*server.address)}")
 
+    readings = _Readings(app, again, options, log)
+    reloading = Reloading(
+        readings.wanted, readings.prepare, readings.took_over, readings.files if options.watch else None
+    )
     try:
         run_until_told(
-            app, options.limits, stream, ready, sip=options.sip, rpc=options.rpc, door=door, metrics=options.metrics
+            app,
+            options.limits,
+            stream,
+            ready,
+            sip=options.sip,
+            rpc=options.rpc,
+            door=door,
+            metrics=options.metrics,
+            reloading=reloading,
         )
     except (HttpClientMissing, MetricsMissing) as err:
         _say(log, Level.ERROR, "http_async_client" if isinstance(err, HttpClientMissing) else "core", str(err))
@@ -158,6 +182,66 @@ def _tell_unguarded(log: LogWriter, door: Door | None, *, strict: bool) -> bool:
     else:
         log(Level.WARNING, "evapi", text)
     return not strict
+
+
+class _Readings:
+    """How the file is read again while the server runs: what would keep the server from starting keeps it from taking
+    over."""
+
+    def __init__(self, app: App, again: Wanted | None, options: Options, log: LogWriter) -> None:
+        self._app = app
+        self._again = again
+        self._options = options
+        self._log = log
+        self._level = _own_level(app.report)
+        self._watched = watched_of(app.report)
+
+    def wanted(self) -> Wanted:
+        """Raises NotReloaded."""
+        if self._again is None:
+            raise NotReloaded("standard input cannot be read a second time")
+        return self._again
+
+    def prepare(self, data: bytes) -> Steps[Prepared]:
+        """Raises NotReloaded."""
+        app = self._app
+        answer = Answer(data)
+        self._watched = answer.watched or self._watched
+        if answer.bug:
+            _say(self._log, Level.CRITICAL, "evapi", answer.bug)
+        if answer.faults:
+            raise NotReloaded(*answer.faults)
+        report, prints = yield from answer.report()
+        if not _loads_evapi(report):
+            raise NotReloaded(f"{report.files[0].name} does not load module evapi")
+        try:
+            made = yield from prepare(app.engine, report, app.loading, prints)
+            if HTTP_ASYNC_CLIENT in made.program.world.state:
+                check_installed()
+        except OverrideRefused as err:
+            raise NotReloaded(f"--set {err}") from None
+        except HttpClientMissing as err:
+            raise NotReloaded(str(err)) from None
+        if self._options.strict and made.program.not_run:
+            raise NotReloaded(*(f"{_described(entry)} does not run here (--strict)" for entry in made.program.not_run))
+        return made
+
+    def took_over(self, made: Prepared) -> None:
+        _log_diagnostics(made.report, self._log)
+        if self._app.not_run:
+            _tell_not_run(self._app, self._log)
+        level = _own_level(made.report)
+        if not self._options.log_level and level != self._level:
+            self._log.threshold = level
+        self._level = level
+
+    def files(self) -> tuple[str, ...]:
+        """The file, with what it includes and what scripts it names, as it was when it was read last."""
+        return self._watched
+
+
+def _loads_evapi(report: Report) -> bool:
+    return any(isinstance(item, LoadModule) and item.module == "evapi" for item in report.config.items)
 
 
 def _faulty(report: Report, options: Options, stream: LogStream, log: LogWriter) -> int:
@@ -196,12 +280,15 @@ def _reached_by_events(entry: NotRun) -> bool:
     return any(block.startswith("event_route[evapi:") for block in entry.blocks)
 
 
+def _described(entry: NotRun) -> str:
+    use = entry.use
+    of = f" of module {use.module}" if use.module else ""
+    return f"{use.span}: `{use.name}`{of}" + (f" ({use.unless})" if use.unless else "")
+
+
 def _tell_not_run(app: App, log: LogWriter) -> None:
     lines = [
-        f"  {entry.use.span}: `{entry.use.name}`"
-        + (f" of module {entry.use.module}" if entry.use.module else "")
-        + (f" ({entry.use.unless})" if entry.use.unless else "")
-        + (f", reached from {', '.join(entry.blocks)}" if entry.blocks else "")
+        f"  {_described(entry)}" + (f", reached from {', '.join(entry.blocks)}" if entry.blocks else "")
         for entry in sorted(app.not_run, key=lambda entry: not _reached_by_events(entry))
     ]
     log(Level.WARNING, "core", "\n".join(["this does not run here, and gives -1 or $null when it is reached:", *lines]))

@@ -65,6 +65,14 @@ class Timers:
             found = self._queues[key] = Queue(self, seconds, due)
         return found
 
+    def adopt(self, others: Timers) -> None:
+        """Takes over all queues of another one, which has the same clock. Whoever has one at hand may go on using it;
+        `queue` does not find them."""
+        for queue in others._queues.values():
+            queue._timers = self
+            if queue.items:
+                self.look_after(queue, next(iter(queue.items.values())))
+
     def look_after(self, queue: Queue[Any], when: float) -> None:
         """From now on, for a queue in which nothing is due before `when`."""
         queue.listed = True

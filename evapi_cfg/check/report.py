@@ -37,6 +37,12 @@ class Report:
         return sum(diagnostic.severity is Severity.ERROR for diagnostic in self.diagnostics)
 
     @property
+    def faults(self) -> tuple[str, ...]:
+        """Each error in one line."""
+        errors = (found for found in self.diagnostics if found.severity is Severity.ERROR)
+        return tuple(f"{found.span}: {found.message}" for found in errors)
+
+    @property
     def warnings(self) -> int:
         return len(self.diagnostics) - self.errors
 

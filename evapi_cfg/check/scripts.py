@@ -69,6 +69,18 @@ def script_params(config: Config, module: str, matches: Callable[[ModParam, str]
     ]
 
 
+def scripts_of(config: Config) -> list[str]:
+    """Where the scripts are that a file names."""
+    loaded = {item.module for item in config.items if isinstance(item, LoadModule)}
+    named = [
+        value.value
+        for module in ENGINES.values()
+        if module in loaded
+        for value in script_params(config, module, _is_for)
+    ]
+    return [script_path(name, config) for name in named]
+
+
 def check(context: Context) -> Iterator[Diagnostic]:
     config = context.config
     loads = {item.module: item for item in config.items if isinstance(item, LoadModule)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import Final, TypeAlias, cast
 
 from evapi_cfg.compile.absent import Absent, Use, reaching
 from evapi_cfg.compile.emit import Emitter
@@ -17,6 +17,7 @@ from evapi_cfg.compile.statements import Plan, Statements, function_definition
 from evapi_cfg.modules.context import Run, World
 from evapi_cfg.modules.resolve import NOWHERE, Names
 from evapi_cfg.modules.spec import ModuleSpec
+from evapi_cfg.steps import Steps, at_once
 from evapi_cfg.syntax.ast import (
     Call,
     Config,
@@ -34,6 +35,7 @@ from evapi_cfg.syntax.ast import (
 from evapi_cfg.syntax.walk import walk
 
 Route: TypeAlias = "Callable[[Run], int | Awaitable[int]]"
+FILES: Final = "cfg files"  # in the globals of generated code: the files that it was made from
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,20 @@ class Program:
     namespace: Mapping[str, object]  # globals of the generated code
 
 
+class Ending:
+    """What a world has of its program's routes besides them: when the world goes, for nobody runs in it any more, the
+    routes let go of each other. All of a program goes then without the garbage collector, which would stop the server
+    for longer than a message may wait. So nothing that a world keeps may keep the world."""
+
+    def __init__(self, namespace: dict[str, object]) -> None:
+        self._namespace = namespace
+
+    def __del__(self) -> None:
+        # A run that waits may go together with its world, and still asks what it would have caught.
+        for name in [name for name, value in self._namespace.items() if not isinstance(value, type)]:
+            del self._namespace[name]
+
+
 def loaded_modules(config: Config, specs: Mapping[str, ModuleSpec]) -> list[ModuleSpec]:
     """The modules of a file that run here, the core first, in the order of loading."""
     names = ["core", *(item.module for item in config.items if isinstance(item, LoadModule))]
@@ -80,6 +96,18 @@ def load(
     The configuration must be one that the checker found no errors in. `overrides` are modparams (module, name, value)
     that come after the file's. `module_of` tells which module of Kamailio has a function, variable or transformation.
     """
+    return at_once(load_in_steps(config, world, specs, overrides=overrides, module_of=module_of))
+
+
+def load_in_steps(
+    config: Config,
+    world: World,
+    specs: Mapping[str, ModuleSpec],
+    *,
+    overrides: Iterable[tuple[str, str, int | str]] = (),
+    module_of: Callable[[str], str] = lambda name: "",
+) -> Steps[Program]:
+    """As `load`, with a stop behind each statement of a block."""
     modules = loaded_modules(config, specs)
     names = Names(modules, world, avp_default=config.avp_default)
     world.resolver = names
@@ -92,8 +120,9 @@ def load(
     names.absent_variable = absent.variable
     names.absent_step = absent.step
     names.absent_select = absent.select
-    namespace, blocks, plan = _compile(config, world, names, absent)
+    namespace, blocks, plan = yield from _compile(config, world, names, absent)
     names.absent_variable = names.absent_step = names.absent_select = None
+    world.ending = Ending(namespace)
     routes = {
         block.name: cast(Route, namespace[title])
         for title, block in blocks.items()
@@ -156,7 +185,7 @@ def call_route(program: Program, name: str, texts: tuple[str, ...]) -> Route:
 
 def _compile(
     config: Config, world: World, names: Names, absent: Absent
-) -> tuple[dict[str, object], dict[str, RouteBlock], Plan]:
+) -> Steps[tuple[dict[str, object], dict[str, RouteBlock], Plan]]:
     blocks: dict[str, RouteBlock] = {}
     bodies: dict[str, tuple[Statement, ...]] = {}
     for item in config.items:
@@ -164,24 +193,25 @@ def _compile(
             # A repeated request_route goes on with the first one.
             bodies[item.title] = (*bodies.get(item.title, ()), *item.body)
             blocks.setdefault(item.title, item)
-    plan = _plan(bodies, names, world, absent)
-    namespace: dict[str, object] = {"__builtins__": {"len": len}}
+    plan = yield from _plan(bodies, names, world, absent)
+    namespace: dict[str, object] = {"__builtins__": {"len": len}, FILES: config.files}
     emit = Emitter(namespace)
     for title, body in bodies.items():
         names.route = title
         waits = title in plan.waiting
         block = blocks[title]
-        made = Statements(emit, names, plan, waits=waits).function_body(
-            body, gives_code=block.kind is not RouteKind.EVENT
-        )
+        statements = Statements(emit, names, plan, waits=waits)
+        made = yield from statements.body_in_steps(body, gives_code=block.kind is not RouteKind.EVENT)
         function = emit.place(function_definition(title, made, waits=waits), block.span)
         module = ast.fix_missing_locations(ast.Module([function], []))
+        yield
         exec(compile(module, block.span.file.name, "exec"), namespace)
+        yield
     names.route = ""
     return namespace, blocks, plan
 
 
-def _plan(bodies: Mapping[str, tuple[Statement, ...]], names: Names, world: World, absent: Absent) -> Plan:
+def _plan(bodies: Mapping[str, tuple[Statement, ...]], names: Names, world: World, absent: Absent) -> Steps[Plan]:
     """Which routes call which, and so which wait and which may reach themselves."""
     plan = Plan({title[6:-1]: title for title in bodies if title.startswith("route[")}, absent)
     limit = world.core.get("max_while_loops", 100)
@@ -201,6 +231,7 @@ def _plan(bodies: Mapping[str, tuple[Statement, ...]], names: Names, world: Worl
                         waiting.add(title)
                     if found is not None and found[1].calls_route:
                         reached.add("")
+            yield
     named = [title for title in bodies if title.startswith("route[")]
     calls[""] = set(named)
     changed = True

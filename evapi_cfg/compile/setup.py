@@ -49,6 +49,8 @@ def set_up(
                 world.loaded.append(item.module)
             case Alias():
                 world.aliases += [one for endpoint in item.endpoints for one in _aliases(endpoint)]
+    world.given = dict(world.custom)
+    world.given_instances = {place: dict(own) for place, own in world.custom_instances.items()}
     world.server_header = _server_header(world)
     limit = world.core.get("max_recursive_level")
     if isinstance(limit, int) and limit > 0:

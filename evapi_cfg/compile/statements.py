@@ -35,6 +35,7 @@ from evapi_cfg.compile.emit import (
 from evapi_cfg.modules.resolve import Names
 from evapi_cfg.modules.spec import Function
 from evapi_cfg.source import Span
+from evapi_cfg.steps import Steps, at_once
 from evapi_cfg.syntax.ast import (
     Assign,
     AssignExpr,
@@ -86,9 +87,15 @@ class Statements(Arguments):
         self._loops: list[bool] = []  # loops and switches around it: whether the route's code is what they come to
         self._counter = 0
 
-    def function_body(self, body: tuple[Statement, ...], *, gives_code: bool = True) -> list[ast.stmt]:
+    def function_body(self, body: tuple[Statement, ...]) -> list[ast.stmt]:
+        return at_once(self.body_in_steps(body))
+
+    def body_in_steps(self, body: tuple[Statement, ...], *, gives_code: bool = True) -> Steps[list[ast.stmt]]:
         """`gives_code` False: nobody looks at what the last statement came to, as for event_route."""
-        made = self.statements(body, tail=gives_code)
+        made: list[ast.stmt] = []
+        for index, node in enumerate(body):
+            made.extend(self.statement(node, tail=gives_code and index == len(body) - 1))
+            yield
         if not body or not _ends(body[-1]):
             made.append(return_(name(RET) if gives_code else literal(1)))
         if RET in _names_read(made):

@@ -39,7 +39,8 @@ def attach(program: Program, callback_timeout: float = CALLBACK_TIMEOUT) -> Prog
     parts = rooms(loaded_modules(config, by_name)), Modf(program), tuple(loads), callback_timeout
     engines: dict[str, Engine] = {}
     if app_python3.NAME in loads:
-        python = engines["python"] = world.scripts[app_python3.NAME] = PythonScript(world, *parts)
+        before = None if world.before is None else world.before.scripts.get(app_python3.NAME)
+        python = engines["python"] = world.scripts[app_python3.NAME] = PythonScript(world, *parts, before)
         path = world.str_param(app_python3.NAME, "load", "") or world.str_param(app_python3.NAME, "script_name", "")
         at = _param_span(config, app_python3.NAME, path) or loads[app_python3.NAME].span
         names = (
@@ -118,6 +119,7 @@ def _with_engine(program: Program, script: Engine) -> Program:
         return route
 
     world.script_route = by_its_name
+    world.script_has = script.has
     waiting = program.waiting - {f"event_route[{name}]" for name in events if name not in program.events}
     return replace(program, main=main, events=events, waiting=waiting)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from functools import lru_cache
 from typing import Final, TypeAlias, cast
+from weakref import proxy
 
 from evapi_cfg.catalog import Catalog, kemi
 from evapi_cfg.compile.program import Program, call_route
@@ -60,7 +61,14 @@ class Modf:
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._compiled = lru_cache(CALLS_KEPT)(self._compile)
+        me = proxy(self)
+
+        @lru_cache(CALLS_KEPT)
+        def compiled(name: str, texts: tuple[str, ...]) -> Callable[[Run], int]:
+            made: Callable[[Run], int] = me._compile(name, texts)
+            return made
+
+        self._compiled = compiled
 
     def __call__(self, run: Run, name: str, *texts: str) -> int:
         """The function's code; raises NoSuchFunction."""

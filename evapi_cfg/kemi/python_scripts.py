@@ -37,12 +37,19 @@ class PythonScript:
     """One loaded script. `handler` is the object that its mod_init() gave."""
 
     def __init__(
-        self, world: World, rooms: dict[str, Room], modf: Modf, loaded: tuple[str, ...], callback_timeout: float
+        self,
+        world: World,
+        rooms: dict[str, Room],
+        modf: Modf,
+        loaded: tuple[str, ...],
+        callback_timeout: float,
+        before: object = None,
     ) -> None:
+        """`before`: the script of the program that this one's takes over from; one watchdog does for both."""
         self.handler: object = None
         self.here = Here(world, self._place)
         self._world = world
-        self._watch = Watch(callback_timeout)
+        self._watch: Watch = before._watch if isinstance(before, PythonScript) else Watch(callback_timeout)
         self._files = Files()
         self._ksr = python_ksr.module(rooms, modf, self.here, loaded)
         self._modf: Callable[..., int] = self._ksr.x.modf

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from evapi_cfg.modules.context import Level, Run
+from evapi_cfg.modules.context import Level, Run, World
 from evapi_cfg.modules.json_type import Json
 from evapi_cfg.modules.rpc import RpcCall, RpcCommand, RpcFault
 from evapi_cfg.modules.spec import Arg, Function, KemiFunction, ModuleSpec, Param
@@ -46,6 +46,11 @@ def _reload(call: RpcCall) -> Json:
     return {"old": old, "new": old + 1}
 
 
+def _keep_count(world: World, before: World) -> None:
+    if NAME in before.state:
+        world.state[NAME] = before.state[NAME]
+
+
 def _check_name(value: int | str) -> str | None:
     if str(value).endswith((".py", ".pyc", ".pyo")):
         return None
@@ -71,5 +76,6 @@ MODULE = ModuleSpec(
         KemiFunction("exec_p1", _python_exec_with, (str, str), at=True),
     ),
     rpc=(RpcCommand("app_python.reload", _reload, "Loads the script of Python once more."),),
+    reload=_keep_count,
     doc="scripts in Python",
 )

@@ -40,6 +40,13 @@ def _state(world: World) -> _State:
     return state
 
 
+def _reload(world: World, before: World) -> None:
+    """Changes that wait to be committed go on waiting, as far as there is such a setting."""
+    known = set(world.custom) | {_DEBUG}
+    state = _state(world)
+    state.pending.update({place: value for place, value in _state(before).pending.items() if place[::2] in known})
+
+
 # ---- where a setting is ---------------------------------------------------------------------------------------------
 
 
@@ -318,5 +325,6 @@ MODULE = ModuleSpec(
         RpcCommand("cfg.del_group_inst", _delete_instance, "Takes an instance away. group[id]."),
     ),
     init=lambda world: _State(dict(world.custom)),
+    reload=_reload,
     doc="settings that change while the server runs",
 )

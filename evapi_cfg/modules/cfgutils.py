@@ -40,6 +40,15 @@ def _init(world: World) -> _State:
     )
 
 
+def _reload(world: World, before: World) -> None:
+    """Locks, flags and the probability live on, unless the file says another initial probability."""
+    new, state = _of(world), _of(before)
+    if new.initial != state.initial:
+        state.initial = state.probability = new.initial
+    state.has_locks = new.has_locks
+    world.state["cfgutils"] = state
+
+
 def _of(world: World) -> _State:
     state = world.state["cfgutils"]
     assert isinstance(state, _State)
@@ -374,5 +383,6 @@ MODULE = ModuleSpec(
         RpcCommand("cfgutils.rand_get_prob", _rpc_get_prob, "the probability"),
     ),
     init=_init,
+    reload=_reload,
     doc="chance, locks, sleeping, routes by their names",
 )

@@ -126,6 +126,27 @@ class Pause:
         yield self
 
 
+class Reloads(Protocol):
+    """Who reads the file again, checks and compiles it, and lets the new program take over."""
+
+    refused: int  # how many times the file was not taken
+    last_refusal: tuple[str, ...]  # what was wrong with it when it was read last; nothing where it was taken
+
+    def ask(self, done: Callable[[Reload, float], None]) -> None:
+        """Begins; `done` is told what came of it, and how many seconds it has taken."""
+        ...
+
+
+class Reload(NamedTuple):
+    """What came of reading the file again. `generation`: the number of the program in force now; `changed`: what is
+    other than before, `kept`: what only a restart could change. `faults`: why the file was not taken, if it was not."""
+
+    generation: int
+    changed: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
 Route = Callable[["Run"], "int | Awaitable[int]"]
 
 
@@ -157,8 +178,20 @@ class Script(Protocol):
         ...
 
 
+class Line:
+    """The worlds of programs that come one after the other. `current` is that of the one in force; `spaces` are all
+    spaces of $var, each of which has every name that one of the programs uses."""
+
+    def __init__(self, current: World) -> None:
+        self.current = current
+        self.spaces: dict[int, dict[str, int | str]] = {}  # by their places
+
+
 class World:
     """All that outlives one run: shared variables, modparams, the hub, the log, the clock.
+
+    Each program has one of its own. Where a program takes over from another, what lives on moves from world to world:
+    see runtime/reload.py. `before` is the world that it will take over from, until it does.
 
     `state` holds one object for each module that needs one, by the module's name, made by its spec's `init`.
     `routes` are the compiled route[NAME] blocks by name, `failure_routes` and `events` those of their kinds.
@@ -179,6 +212,9 @@ class World:
         self.defines: dict[str, str | None] = {}
         self.custom: dict[tuple[str, str], int | str] = {}  # cfg_get group, name
         self.custom_instances: dict[tuple[str, int], dict[str, int | str]] = {}  # group[N].name
+        # What the file has given these two, whatever they have become since then.
+        self.given: dict[tuple[str, str], int | str] = {}
+        self.given_instances: dict[tuple[str, int], dict[str, int | str]] = {}
         self.custom_texts: dict[tuple[str, str], str] = {}  # what the file says that they are
         self.selected: dict[str, int] = {}  # cfg_select: the instance in force of a group
         self.flags: dict[str, int] = {}  # declared flag names
@@ -191,6 +227,7 @@ class World:
         self.failure_routes: dict[str, Route] = {}
         self.events: dict[str, Route] = {}
         self.scripts: dict[str, Script] = {}
+        self.script_has: Callable[[str], bool] | None = None  # whether the script that is the cfgengine has a function
         self.script_route: Callable[[str, str], Route] | None = None
         self.script_events: set[str] = set()
         self.perform: Runner = _perform
@@ -206,10 +243,33 @@ class World:
         self.vars: dict[str, int | str] = {}  # what each space of $var starts with: every name in use is in it
         self.resolver: Resolver | None = None  # for strings that become variables only while a route runs (pv_evalx)
         self.started: float = self.clock.now()
+        self.line = Line(self)
+        self.before: World | None = None
+        self.generation = 1  # of the program: each that takes over is one more
+        self.generation_since = self.started
+        self.ending: object = None  # what is to go with the world
+        self.reloads: Reloads | None = None  # None: nobody is there who could read the file again
         self.runs = 1  # counts runs: the number of a run's made-up message, $mi; Kamailio has used up 1 at its start
         self.max_recursive_level = 256  # action lists inside each other, core/config.h: ROUTE_MAX_REC_LEV
         self.pid = 0
         self.version = "6.1.4"
+
+    def new_space(self) -> dict[str, int | str]:
+        """One more space of $var, as a process has it."""
+        made = dict(self.vars)
+        self.line.spaces[id(made)] = made
+        return made
+
+    def end_space(self, space: dict[str, int | str]) -> None:
+        """The process is gone."""
+        self.line.spaces.pop(id(space), None)
+
+    def has_route(self, name: str) -> bool:
+        """Whether `later_route` finds something that runs."""
+        return name in self.routes if self.script_has is None else self.script_has(name)
+
+    def has_failure_route(self, name: str) -> bool:
+        return name in self.failure_routes if self.script_has is None else self.script_has(name)
 
     def later_route(self, name: str, event: str = "") -> Route | None:
         """What t_continue and its like, and timers, run by a name: a route[NAME] block, or a function where a script is

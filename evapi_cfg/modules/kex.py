@@ -16,7 +16,7 @@ from evapi_cfg.modules.core_myself import names_myself
 from evapi_cfg.modules.forms import plain
 from evapi_cfg.modules.kemi_forms import same
 from evapi_cfg.modules.pv.functions import set_variable
-from evapi_cfg.modules.spec import Arg, FixupError, Function, ModuleSpec, Variable
+from evapi_cfg.modules.spec import Arg, FixupError, Function, ModuleSpec, Variable, keeps_state
 from evapi_cfg.source import show
 from evapi_cfg.values import Value
 
@@ -237,5 +237,6 @@ MODULE = ModuleSpec(
     pvs=(plain("sruid", _sruid, nullable=False),),
     kemi=KEMI,
     init=_init,
+    reload=keeps_state("kex"),
     doc="flags of the script and of branches, the destination URI, what is myself",
 )

@@ -53,6 +53,30 @@ class Queue:
         self.items: deque[Item] = deque()
         self.keyed: OrderedDict[str, str] | None = OrderedDict() if addmode in (_OLDEST, _NEWEST) else None
 
+    def take(self, other: Queue) -> list[Item]:
+        """Takes over what is in a queue of the same name, which is empty then; gives what has no place here: one of
+        two items with one key, and the oldest where there are too many."""
+        gone: list[Item] = []
+        if self.keyed is None:
+            self.items.extend(other.items if other.keyed is None else other.keyed.items())
+        elif other.keyed is not None:
+            self.keyed.update(other.keyed)
+        else:
+            for key, value in other.items:
+                if key not in self.keyed:
+                    self.keyed[key] = value
+                elif self.addmode == _OLDEST:
+                    gone.append((key, value))
+                else:
+                    gone.append((key, self.keyed.pop(key)))
+                    self.keyed[key] = value
+        while 0 < self.limit < len(self):
+            gone.append(self.first())
+        other.items.clear()
+        if other.keyed is not None:
+            other.keyed.clear()
+        return gone
+
     def __len__(self) -> int:
         return len(self.items if self.keyed is None else self.keyed)
 
@@ -62,10 +86,12 @@ class Queue:
 
 
 class Queues:
-    """The state of module mqueue. `fetched` has what each process fetched last: by the place of its $var, by queue."""
+    """The state of module mqueue. `fetched` has what each process fetched last: by the place of its $var, by queue.
+    `kept` are queues that the file has no more: what is in them is there again when it has."""
 
     def __init__(self) -> None:
         self.queues: dict[str, Queue] = {}
+        self.kept: dict[str, Queue] = {}
         self.fetched: dict[int, dict[str, Item]] = {}
         self.used = 0
 
@@ -109,8 +135,27 @@ class Queues:
         fetched = self.fetched.get(process)
         return None if fetched is None else fetched.get(name)
 
+    def declare_anew(self, queues: dict[str, Queue]) -> None:
+        """The queues are these from now on, with what is in those of their names. One that is declared as before stays
+        the same."""
+        known = self.kept | self.queues
+        for name, queue in queues.items():
+            old = known.pop(name, None)
+            if old is not None and (old.limit, old.addmode) == (queue.limit, queue.addmode):
+                queues[name] = old
+            elif old is not None:
+                for item in queue.take(old):
+                    self._gone(item)
+        self.queues, self.kept = queues, known
+
     def _gone(self, item: Item) -> None:
         self.used -= len(item[0]) + len(item[1]) + _OVERHEAD
+
+
+def _reload(world: World, before: World) -> None:
+    state = _state(before)
+    state.declare_anew(_state(world).queues)
+    world.state["mqueue"] = state
 
 
 def _state(world: World) -> Queues:
@@ -353,5 +398,6 @@ MODULE = ModuleSpec(
     ),
     init=_state,
     start=_start,
+    reload=_reload,
     doc="queues of keys and values",
 )

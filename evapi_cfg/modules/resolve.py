@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from weakref import proxy, ref
 
 from evapi_cfg.modules.context import Run, World
 from evapi_cfg.modules.core_operand import OPERANDS, READ_HERE
@@ -83,7 +84,8 @@ class Names:
         self.pvs: dict[str, PseudoVariable] = {}
         self.transformations: dict[tuple[str, str], Transformation] = {}
         self.selects: dict[str, Select] = {}
-        self._world = world
+        # It must not keep its world, which keeps it: see compile/program.py: Ending.
+        self._world = (lambda: None) if world is None else ref(world)
         self._avp_default = avp_default
         self.route = ""  # title of the block that is being compiled
         # What to do about a variable or a transformation that no module has: None refuses it.
@@ -99,12 +101,13 @@ class Names:
                 self.selects[declared.name] = declared
             for transformation in module.transformations:
                 self.transformations[transformation.cls, transformation.op.lower()] = transformation
-        self.runtime_text = lru_cache(RUNTIME_FORMATS)(self._runtime_text)
-        self.runtime_variable = lru_cache(RUNTIME_FORMATS)(self._runtime_variable)
+        me = proxy(self)
+        self.runtime_text = lru_cache(RUNTIME_FORMATS)(lambda value: me._runtime_text(value))
+        self.runtime_variable = lru_cache(RUNTIME_FORMATS)(lambda value: me._runtime_variable(value))
 
     @property
     def world(self) -> World | None:
-        return self._world
+        return self._world()
 
     def resolve(self, pvar: PVar) -> Variable:
         """A parsed variable, with its transformations, ready to be read. Raises NameRefused."""

@@ -33,12 +33,41 @@ class Repeated:
 
 
 class RpcFault(Exception):
-    """The answer is an error: `code` and `message` of JSON-RPC's error object."""
+    """The answer is an error: `code`, `message` and `data` of JSON-RPC's error object; Kamailio's have no `data`."""
 
-    def __init__(self, code: int, message: str) -> None:
+    def __init__(self, code: int, message: str, data: Answer = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.data = data
+
+
+class Later:
+    """In the place of an answer that is not there yet. `meanwhile` is the answer where nobody can wait for it: in a
+    route."""
+
+    def __init__(self, meanwhile: Answer) -> None:
+        self.meanwhile = meanwhile
+        self._known: Callable[[], Answer] | None = None
+        self._told: Callable[[Callable[[], Answer]], None] | None = None
+
+    def give(self, answer: Answer | RpcFault) -> None:
+        """The answer is there."""
+
+        def known() -> Answer:
+            if isinstance(answer, RpcFault):
+                raise answer
+            return answer
+
+        self._known = known
+        if self._told is not None:
+            self._told(known)
+
+    def then(self, tell: Callable[[Callable[[], Answer]], None]) -> None:
+        """`tell` gets, now or later, a function that gives the answer or raises RpcFault."""
+        self._told = tell
+        if self._known is not None:
+            tell(self._known)
 
 
 class RpcCall:
@@ -106,7 +135,7 @@ class RpcCommand:
     happens when `params` is neither an array nor an object."""
 
     name: str
-    call: Callable[[RpcCall], Answer]
+    call: Callable[[RpcCall], Answer | Later]
     doc: str = ""
     array: bool = False
 

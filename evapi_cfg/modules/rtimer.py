@@ -13,7 +13,7 @@ from evapi_cfg.modules.forms import plain
 from evapi_cfg.modules.parameters import parse_parameters, unsigned
 from evapi_cfg.modules.ranges import readable
 from evapi_cfg.modules.spec import ModuleSpec, Param
-from evapi_cfg.modules.timer_process import Punctuality, TimerProcess, run_routes, slow_timer
+from evapi_cfg.modules.timer_process import Punctuality, TimerProcess, run_routes, slow_timer, take_over
 from evapi_cfg.source import show
 from evapi_cfg.values import Value
 
@@ -35,6 +35,9 @@ class Timer:
         self.microseconds = microseconds
         self.mode = mode
         self.routes: list[str] = []
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Timer) and all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
 
     @property
     def seconds(self) -> float:
@@ -98,10 +101,12 @@ def asked(value: str) -> Exec:
 
 
 class _State:
-    """All timers by their names in small letters, and the numbers of processes by the place of their $var."""
+    """All timers by their names in small letters, their processes, and the numbers of these by the place of their
+    $var."""
 
     def __init__(self) -> None:
         self.timers: dict[str, Timer] = {}
+        self.at_work: dict[str, list[_Worker]] = {}
         self.workers: dict[int, int] = {}
 
 
@@ -140,38 +145,93 @@ class _Worker:
     """One process of a timer."""
 
     def __init__(self, world: World, timer: Timer, process: TimerProcess) -> None:
-        self._world = world
-        self._process = process
-        self._routes = [
-            (name, route) for name in timer.routes if (route := world.later_route(name, "rtimer")) is not None
-        ]
+        self.process = process
+        self._timer = timer
         self._punctuality = Punctuality(world, "rtimer", timer.name, timer.seconds)
         self._queue = world.timers.queue(timer.seconds, _Worker._begin)
+        self._stopped = self._running = False
+        self.belong_to(world)
+
+    def belong_to(self, world: World) -> None:
+        """From now on it runs the routes of this world, when it would have run those of the one before."""
+        self._world = self._punctuality.world = world
+        self._routes = [
+            (name, route) for name in self._timer.routes if (route := world.later_route(name, "rtimer")) is not None
+        ]
+
+    def stop(self) -> None:
+        """Runs no more; a run that waits comes to its end."""
+        self._stopped = True
+        self._queue.stop(self)
+        if self._timer.mode:
+            self._world.end_space(self.process.vars)
 
     def wait(self) -> None:
-        if not self._routes:
+        self._running = False
+        if self._stopped or not self._routes:
             return
         self._punctuality.waits()
         self._queue.start(self)
 
+    def wait_again(self) -> None:
+        """Waits, where it has had no routes and has some now."""
+        if not self._running and self not in self._queue.items:
+            self.wait()
+
     def _begin(self) -> None:
         self._punctuality.begins()
-        run_routes(self._world, self._process, self._routes, self._process.faked_request, self.wait)
+        self._running = True
+        run_routes(self._world, self.process, self._routes, self.process.faked_request, self.wait)
 
 
 def _start(world: World) -> None:
+    for name in _state(world).timers:
+        _begin(world, name)
+
+
+def _begin(world: World, key: str) -> None:
+    """The processes of a timer begin to wait."""
     state = _state(world)
-    for timer in state.timers.values():
-        for name in timer.routes:
-            if world.later_route(name, "rtimer") is None:
-                message = f"timer {show(timer.name)!r} runs nothing: there is no route {show(name)!r}"
-                world.log(Level.WARNING, "rtimer", message)
-        if not timer.mode:
-            _Worker(world, timer, slow_timer(world)).wait()
-        for number in range(timer.mode):
-            process = TimerProcess(dict(world.vars))
-            state.workers[id(process.vars)] = number
-            _Worker(world, timer, process).wait()
+    timer = state.timers[key]
+    _tell_missing(world, timer)
+    if not timer.mode:
+        state.at_work[key] = [_Worker(world, timer, slow_timer(world))]
+    else:
+        state.at_work[key] = [_Worker(world, timer, TimerProcess(world.new_space())) for _ in range(timer.mode)]
+        state.workers |= {id(worker.process.vars): number for number, worker in enumerate(state.at_work[key])}
+    for worker in state.at_work[key]:
+        worker.wait()
+
+
+def _tell_missing(world: World, timer: Timer) -> None:
+    for name in timer.routes:
+        if world.later_route(name, "rtimer") is None:
+            message = f"timer {show(timer.name)!r} runs nothing: there is no route {show(name)!r}"
+            world.log(Level.WARNING, "rtimer", message)
+
+
+def _reload(world: World, before: World) -> None:
+    """A timer that is declared as before goes on as if nothing had happened; others begin anew, or end."""
+    take_over(world, before)
+    state, old = _state(world), _state(before)
+    for key, timer in state.timers.items():
+        if timer != old.timers.get(key):
+            _begin(world, key)
+            continue
+        _tell_missing(world, timer)
+        workers = state.at_work[key] = old.at_work.pop(key, [])
+        for number, worker in enumerate(workers):
+            if timer.mode:
+                state.workers[id(worker.process.vars)] = number
+            worker.belong_to(world)
+            worker.wait_again()
+    _stop(before)
+
+
+def _stop(world: World) -> None:
+    for workers in _state(world).at_work.values():
+        for worker in workers:
+            worker.stop()
 
 
 def _worker_number(run: Run) -> Value:
@@ -189,5 +249,7 @@ MODULE = ModuleSpec(
     pvs=(plain("rtimer_worker", _worker_number, nullable=False),),
     init=_state,
     start=_start,
+    reload=_reload,
+    stop=_stop,
     doc="routes that run again and again",
 )

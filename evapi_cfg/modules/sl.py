@@ -30,9 +30,21 @@ class _Sl:
     def __init__(self, world: World) -> None:
         self.tag_prefix = f"{world.random.getrandbits(128):032x}."
         self.acks_until = 0.0
+        self.read(world)
+
+    def read(self, world: World) -> None:
+        """The modparams of a world."""
         self.default_code = world.int_param("sl", "default_code", 500)
         self.default_reason = world.str_param("sl", "default_reason", "Internal Server Error")
         self.with_tm = world.int_param("sl", "bind_tm", 1) != 0
+
+
+def _reload(world: World, before: World) -> None:
+    """The ACKs for what has been replied are still known."""
+    state = before.state["sl"]
+    assert isinstance(state, _Sl)
+    state.read(world)
+    world.state["sl"] = state
 
 
 def _sl(run: Run) -> _Sl:
@@ -216,6 +228,7 @@ MODULE = ModuleSpec(
     ),
     kemi=KEMI,
     init=_Sl,
+    reload=_reload,
     before_request=_absorb_ack,
     doc="replies without transactions",
 )

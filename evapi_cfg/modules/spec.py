@@ -278,7 +278,10 @@ class KemiFunction:
 class ModuleSpec:
     """A module. `init` runs once when a program is loaded and gives the module's state (`World.state[name]`).
 
-    `start` is called once when the server begins to work, before event_route[core:worker-one-init].
+    `start` is called once when the server begins to work, before event_route[core:worker-one-init], or when a program
+    takes over that has the module from one that has not; `stop` the other way round. Where both have it `reload` is
+    called in place of `start`, with the world and the one before it, whose state it takes over as far as it lives on;
+    without it the module goes on with what `init` has made of the modparams. All three come between two messages.
     `before_request` is called with the run of each SIP request before request_route, and gives False where the request
     goes no further; `after_request` when the run is over (core/script_cb.h: PRE_SCRIPT_CB, POST_SCRIPT_CB). `end` is
     called once, before the sockets are closed.
@@ -295,7 +298,18 @@ class ModuleSpec:
     rpc: tuple[RpcCommand, ...] = ()
     init: Callable[[World], object] | None = None
     start: Callable[[World], None] | None = None
+    reload: Callable[[World, World], None] | None = None
+    stop: Callable[[World], None] | None = None
     before_request: Callable[[Run], bool] | None = None
     after_request: Callable[[Run], None] | None = None
     end: Callable[[World], None] | None = None
     doc: str = ""
+
+
+def keeps_state(name: str) -> Callable[[World, World], None]:
+    """A `reload` for a module whose state lives on as it is."""
+
+    def keep(world: World, before: World) -> None:
+        world.state[name] = before.state[name]
+
+    return keep

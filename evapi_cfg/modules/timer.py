@@ -9,7 +9,7 @@ from evapi_cfg.modules.context import Level, Run, World
 from evapi_cfg.modules.parameters import unsigned
 from evapi_cfg.modules.ranges import readable
 from evapi_cfg.modules.spec import Arg, Function, KemiFunction, ModuleSpec, Param, Select, Selected, SelectPath
-from evapi_cfg.modules.timer_process import Punctuality, fast_timer, run_routes, slow_timer
+from evapi_cfg.modules.timer_process import Punctuality, fast_timer, run_routes, slow_timer, take_over
 from evapi_cfg.sip.message import Message, made_here
 from evapi_cfg.source import Span, show
 from evapi_cfg.values import Value, leading_number
@@ -26,6 +26,11 @@ class Declared:
     """What `name=route,milliseconds,slow|fast,enable` declares; where the route's name begins in it."""
 
     __slots__ = ("enabled", "fast", "milliseconds", "name", "route", "route_at")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Declared) and all(
+            getattr(self, name) == getattr(other, name) for name in self.__slots__ if name != "route_at"
+        )
 
     def __init__(self, text: str) -> None:
         """Raises ValueError where Kamailio refuses the text."""
@@ -66,12 +71,23 @@ class _Timer:
         self.name = declared.name
         self.enabled = declared.enabled
         self.active = False
-        self._world = world
-        self._declared = declared
+        self.declared = declared
         self._ending = False
+        self._stopped = False
         self._told = False  # that its route is missing
         self._punctuality = Punctuality(world, "timer", declared.name, declared.seconds)
         self._queue = world.timers.queue(declared.seconds, _Timer._begin)
+        self.belong_to(world)
+
+    def belong_to(self, world: World) -> None:
+        """From now on it runs the route of this world."""
+        self._world = self._punctuality.world = world
+        self._told = False
+
+    def stop(self) -> None:
+        """Runs no more; a run that waits comes to its end."""
+        self._stopped = True
+        self._queue.stop(self)
 
     def enable(self, on: bool) -> None:
         if self.active:
@@ -82,6 +98,8 @@ class _Timer:
             self._wait()
 
     def _wait(self) -> None:
+        if self._stopped:
+            return
         self._punctuality.waits()
         self._queue.start(self)
 
@@ -90,7 +108,7 @@ class _Timer:
             self._over()
             return
         self._punctuality.begins()
-        world, name = self._world, self._declared.route
+        world, name = self._world, self.declared.route
         route = world.later_route(name, "timer")
         if route is None:
             if not self._told:
@@ -99,8 +117,8 @@ class _Timer:
                 world.log(Level.WARNING, "timer", message)
             self._over()
             return
-        process = fast_timer(world) if self._declared.fast else slow_timer(world)
-        number = _State.of(world).next_number(self._declared.fast)
+        process = fast_timer(world) if self.declared.fast else slow_timer(world)
+        number = _State.of(world).next_number(self.declared.fast)
         run_routes(world, process, [(name, route)], lambda: _request(number), self._over, {_EXECUTED: self.name})
 
     def _over(self) -> None:
@@ -122,6 +140,10 @@ class _State:
     def __init__(self) -> None:
         self.timers: dict[str, _Timer] = {}
         self._messages = [0, 0]
+
+    def count_on(self, before: _State) -> None:
+        """The processes' messages are counted on."""
+        self._messages = before._messages
 
     def next_number(self, fast: bool) -> int:
         self._messages[fast] += 1
@@ -148,6 +170,29 @@ def _start(world: World) -> None:
     for timer in _State.of(world).timers.values():
         if timer.enabled:
             timer.enable(True)
+
+
+def _reload(world: World, before: World) -> None:
+    """A timer that is declared as before goes on as if nothing had happened, switched on or off as it is; others begin
+    anew, or end."""
+    take_over(world, before)
+    state, old = _State.of(world), _State.of(before)
+    state.count_on(old)
+    for name, timer in state.timers.items():
+        known = old.timers.get(name)
+        if known is not None and known.declared == timer.declared:
+            known.belong_to(world)
+            state.timers[name] = known
+        elif timer.enabled:
+            timer.enable(True)
+    for name, known in old.timers.items():
+        if state.timers.get(name) is not known:
+            known.stop()
+
+
+def _stop(world: World) -> None:
+    for timer in _State.of(world).timers.values():
+        timer.stop()
 
 
 def _enable(run: Run, name: str, on: str | int, at: Span | None = None) -> int:
@@ -190,5 +235,7 @@ MODULE = ModuleSpec(
     kemi=(KemiFunction("timer_enable", _enable, (str, int), at=True),),
     init=_State.of,
     start=_start,
+    reload=_reload,
+    stop=_stop,
     doc="routes that run every so many milliseconds",
 )

@@ -48,7 +48,7 @@ class TimerProcess:
 
 def slow_timer(world: World) -> TimerProcess:
     """The process of timers that may take their time: those of rtimer's mode 0 are among them."""
-    return _process(world, _SLOW, lambda: dict(world.vars))
+    return _process(world, _SLOW, world.new_space)
 
 
 def fast_timer(world: World) -> TimerProcess:
@@ -61,6 +61,13 @@ def _process(world: World, key: str, vars: Callable[[], dict[str, int | str]]) -
     if not isinstance(found, TimerProcess):
         found = world.state[key] = TimerProcess(vars())
     return found
+
+
+def take_over(world: World, before: World) -> None:
+    """The processes live on, with their $var and their messages."""
+    for key in (_SLOW, _FAST):
+        if key in before.state:
+            world.state[key] = before.state[key]
 
 
 def run_routes(
@@ -95,7 +102,7 @@ class Punctuality:
     """Whether a timer's runs begin when they should; the log tells of those that are late, once a minute at most."""
 
     def __init__(self, world: World, module: str, name: str, interval: float) -> None:
-        self._world = world
+        self.world = world
         self._module = module
         self._name = name
         self._interval = interval
@@ -107,10 +114,10 @@ class Punctuality:
 
     def waits(self) -> None:
         """A run is due when the interval has passed from now on."""
-        self._due = self._world.clock.monotonic() + self._interval
+        self._due = self.world.clock.monotonic() + self._interval
 
     def begins(self) -> None:
-        now = self._world.clock.monotonic()
+        now = self.world.clock.monotonic()
         late = now - self._due
         if late <= self._late:
             return
@@ -121,7 +128,7 @@ class Punctuality:
         runs = "a run" if self._count == 1 else f"{self._count} runs"
         began = "began" if self._count == 1 else "began up to"
         text = f"timer {show(self._name)!r}, every {self._interval:g} s: {runs} {began} {self._worst:.3f} s late"
-        if self._world.log.threshold >= Level.WARNING:
-            self._world.log(Level.WARNING, self._module, text)
+        if self.world.log.threshold >= Level.WARNING:
+            self.world.log(Level.WARNING, self._module, text)
         self._told = now
         self._count, self._worst = 0, 0.0

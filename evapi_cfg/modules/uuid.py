@@ -12,7 +12,7 @@ from uuid import UUID
 
 from evapi_cfg.modules.context import Run, World
 from evapi_cfg.modules.forms import named
-from evapi_cfg.modules.spec import KemiFunction, ModuleSpec, Resolver, Variable
+from evapi_cfg.modules.spec import KemiFunction, ModuleSpec, Resolver, Variable, keeps_state
 from evapi_cfg.syntax.ast import Text
 from evapi_cfg.values import Value
 
@@ -24,16 +24,16 @@ class _State:
     """What all identifiers with a time in them share, and the time of the last one."""
 
     def __init__(self, world: World) -> None:
-        self._world = world
+        self._chance, self._clock = world.random, world.clock
         self._node = world.random.getrandbits(48) | _MULTICAST
         self._sequence = world.random.getrandbits(14)
         self._last = 0
 
     def random(self) -> str:
-        return str(UUID(int=self._world.random.getrandbits(128), version=4))
+        return str(UUID(int=self._chance.getrandbits(128), version=4))
 
     def of_now(self) -> str:
-        time = int(self._world.clock.now() * 10_000_000) + _EPOCH
+        time = int(self._clock.now() * 10_000_000) + _EPOCH
         time = self._last = max(time, self._last + 1)
         low, middle, high = time & 0xFFFFFFFF, time >> 32 & 0xFFFF, time >> 48 & 0xFFF
         sequence = self._sequence
@@ -67,5 +67,6 @@ MODULE = ModuleSpec(
     pvs=(named("uuid", _make),),
     kemi=(KemiFunction("get", _random), KemiFunction("rget", _random), KemiFunction("tget", _of_now)),
     init=_State,
+    reload=keeps_state("uuid"),
     doc="universally unique identifiers",
 )

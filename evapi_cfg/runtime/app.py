@@ -6,40 +6,27 @@ Nothing here does I/O but for reading the configuration and the scripts that it 
 from __future__ import annotations
 
 import random as _random
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from evapi_cfg import modules
-from evapi_cfg.catalog import Catalog
 from evapi_cfg.check.report import Report, check_file, check_text
-from evapi_cfg.check.verdicts import FAILS_AT_START
-from evapi_cfg.compile.program import NotRun, Program, load
-from evapi_cfg.diagnostics import codes
-from evapi_cfg.diagnostics.model import Diagnostic, Severity
-from evapi_cfg.kemi import CALLBACK_TIMEOUT, ScriptError, attach
-from evapi_cfg.modules.context import Clock, Level, Log, World
+from evapi_cfg.compile.program import NotRun, Program
+from evapi_cfg.kemi import CALLBACK_TIMEOUT
+from evapi_cfg.modules.context import Clock, Level, Log, Reload, World
 from evapi_cfg.modules.outside import Outside
 from evapi_cfg.protocol import netstring
 from evapi_cfg.runtime.engine import MAX_FRAME, Engine, make_hub
 from evapi_cfg.runtime.hub import EventClient, EventHub
+from evapi_cfg.runtime.loading import ConfigError as ConfigError
+from evapi_cfg.runtime.loading import Loading, routes_at
 from evapi_cfg.runtime.log import LogWriter
 from evapi_cfg.runtime.measures import Measures
-from evapi_cfg.runtime.overrides import Override, checked
+from evapi_cfg.runtime.overrides import Override
+from evapi_cfg.runtime.reload import Prepared, prepare, take_over
 from evapi_cfg.sip.message import Received, Socket
 from evapi_cfg.sip.uri import DEFAULT_PORT, UDP
-from evapi_cfg.source import SourceFile, Span, store
-from evapi_cfg.syntax.ast import Config, LoadModule, RouteBlock
-
-
-class ConfigError(Exception):
-    """The configuration has errors; `report` has them all."""
-
-    def __init__(self, report: Report) -> None:
-        first = next(found for found in report.diagnostics if found.severity is Severity.ERROR)
-        more = f" (and {report.errors - 1} more)" if report.errors > 1 else ""
-        super().__init__(f"{first.span}: {first.message}{more}")
-        self.report = report
+from evapi_cfg.source import Span, store
+from evapi_cfg.steps import at_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +137,19 @@ class App:
         hub: EventHub,
         report: Report,
         *,
+        loading: Loading | None = None,
         max_frame: int = MAX_FRAME,
         measures: Measures | None = None,
     ) -> None:
-        self.program = program
         self.report = report
+        self.loading = loading or Loading()
         self.engine = Engine(program, hub, max_frame=max_frame, measures=measures)
         self.sip_addresses: tuple[Socket, ...] = ()  # what it listens on, while it is served with SIP
+
+    @property
+    def program(self) -> Program:
+        """The one in force."""
+        return self.engine.program
 
     @property
     def wants_sip(self) -> bool:
@@ -190,6 +183,26 @@ class App:
             raise RuntimeError("this App is served on sockets: load another one to drive it by hand")
         self.engine.start()
         return SipPeer(self, address, port)
+
+    def reload(self, cfg: Report | str, name: str = "", *, defines: Mapping[str, str | None] | None = None) -> Reload:
+        """Lets another configuration take over: a report of the checker, or a text, with the modparams that were given
+        when the app was loaded. Clients stay connected; what else lives on is in the README. Raises ConfigError, or
+        ValueError as load_file, and nothing has changed then."""
+        if isinstance(cfg, str):
+            cfg = check_text(store(cfg), name or self.report.files[0].name, defines=defines or {})
+        return self.take_over(at_once(prepare(self.engine, cfg, self.loading)))
+
+    def take_over(self, prepared: Prepared) -> Reload:
+        """The second half of `reload`."""
+        made = take_over(self.engine, prepared, self.loading)
+        self.report = prepared.report
+        if isinstance(self.log, LogWriter):
+            self.log.routes_at = routes_at(self.program.config)
+        if self.engine.flush is None:
+            self.deliver()
+        else:
+            self.engine.flush()
+        return made
 
     def advance(self) -> None:
         """Goes on with what waits and whose time has come, by the clock that the app was loaded with; to be called as
@@ -290,67 +303,16 @@ def load_report(
 ) -> App:
     """Loads what has been checked already; raises ConfigError where errors were found or a script does not load,
     ValueError as load_file. `measures` counts on where another program has counted."""
-    if report.errors:
-        raise ConfigError(report)
+    loading = Loading(tuple(params), callback_timeout)
     log = log if log is not None else Records()
     # The modparams decide what the hub is like, and they are known once the program is loaded.
     world = World(hub=EventHub(0), log=log, clock=clock, random=random)
     world.outside = outside
     world.permits = frozenset(("exec",) if allow_exec else ())
-    overrides = list(checked(params, report.config, modules.by_name)) if params else []
-    program = load(report.config, world, modules.by_name, overrides=overrides, module_of=_module_of(report.config))
+    program = at_once(loading.program(report, world))
     made = make_hub(world)
     world.hub = made
     if isinstance(log, LogWriter):
-        log.routes_at = _routes_at(program)
-    try:
-        program = attach(program, callback_timeout)
-    except ScriptError as error:
-        raise ConfigError(_with_fault(report, error)) from None
-    if measures is not None:
-        measures.watch(world)
-    return App(program, made, report, max_frame=max_frame, measures=measures)
-
-
-def _with_fault(report: Report, error: ScriptError) -> Report:
-    """The report with a script that does not load."""
-    span = error.at or Span(report.files[0], 0, 0)
-    fault = Diagnostic(codes.SCRIPT_NOT_LOADED, error.message, span, error.help, (FAILS_AT_START,))
-    return Report((*report.diagnostics, fault), report.config, report.files)
-
-
-def _module_of(config: Config) -> Callable[[str], str]:
-    """Which module has a name: one that the file loads, where several do."""
-    catalog = Catalog()
-    loaded = [item.module for item in config.items if isinstance(item, LoadModule)]
-
-    def find(name: str) -> str:
-        if name.endswith("()"):
-            found = catalog.function_modules.get(name[:-2], ())
-        elif name.startswith("{"):
-            found = catalog.transformation_modules.get(name[1:-1].partition(".")[0], ())
-        else:
-            found = catalog.pv_modules.get(name[1:], ())
-        return next((module for module in found if module in loaded), found[0] if found else "")
-
-    return find
-
-
-def _start(block: RouteBlock) -> int:
-    return block.span.start
-
-
-def _routes_at(program: Program) -> Callable[[Span], str]:
-    blocks: dict[SourceFile, list[RouteBlock]] = {}
-    for item in program.config.items:
-        if isinstance(item, RouteBlock):
-            blocks.setdefault(item.span.file, []).append(item)
-    for found in blocks.values():
-        found.sort(key=_start)
-
-    def find(span: Span) -> str:
-        found = blocks.get(span.file, [])
-        index = bisect_right(found, span.start, key=_start) - 1
-        return found[index].title if index >= 0 and span.start < found[index].span.end else ""
-
-    return find
+        log.routes_at = routes_at(program.config)
+    program = loading.with_scripts(program, report)
+    return App(program, made, report, loading=loading, max_frame=max_frame, measures=measures)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import cast
+from weakref import proxy
 
 from evapi_cfg.compile.program import Program, Route, loaded_modules
 from evapi_cfg.modules import by_name, evapi
@@ -42,8 +43,6 @@ class Engine:
     def __init__(
         self, program: Program, hub: EventHub, *, max_frame: int = MAX_FRAME, measures: Measures | None = None
     ) -> None:  # fmt: skip
-        self.program = program
-        self.world = program.world
         self.hub = hub
         self.max_frame = max_frame
         self.measures = measures or Measures()
@@ -53,37 +52,62 @@ class Engine:
         self.pending_most = PENDING_MOST
         self.hold = False  # messages that wait for their turn go on waiting: the sockets cannot keep up
         self.resumed: list[EventClient] = []  # clients whose sockets may be read again
-        self.netstrings = self.world.int_param("evapi", "netstring_format", 1) != 0
-        workers = self.world.int_param("evapi", "workers", 1)
+        world = program.world
+        self.netstrings = world.int_param("evapi", "netstring_format", 1) != 0
+        workers = world.int_param("evapi", "workers", 1)
         self._slots = workers if workers > 0 else 1 << 30
         self._in_dispatcher = workers <= 0
-        self._vars = dict(self.world.vars)  # $var of the evapi routes
-        self.world.request_vars = dict(self.world.vars)
-        self.world.timer_vars = dict(self.world.vars)
-        self._tasks = TimedTasks(program, self.measures) if self.measures.timed else Tasks(program)
+        self._vars = world.new_space()  # $var of the evapi routes
+        world.request_vars = world.new_space()
+        world.timer_vars = world.new_space()
+        self._tasks = TimedTasks(world, self.measures) if self.measures.timed else Tasks(world)
         self.requests = Requests(program, self._tasks)
-        self._on_new = program.events.get(evapi.CONNECTION_NEW)
-        self._on_closed = program.events.get(evapi.CONNECTION_CLOSED)
-        self._on_message = program.events.get(evapi.MESSAGE_RECEIVED)
-        self._in_row: InRow | None = None  # the same route, timed
-        if self.measures.timed:
-            count_relays(hub, self.measures)
-            if self._on_message is not None:
-                self._in_row = InRow(self._on_message, self.measures.of_route(self._title(evapi.MESSAGE_RECEIVED)))
-        waiting = program.waiting
-        # A client's messages also wait for its connection-new, which may close it or give it a tag.
-        self._message_waits = not waiting.isdisjoint(map(self._title, (evapi.MESSAGE_RECEIVED, evapi.CONNECTION_NEW)))
-        self._new_run = _run_class(self._title(evapi.CONNECTION_NEW), True, self.world, self._vars)
-        self._closed_run = _run_class(self._title(evapi.CONNECTION_CLOSED), True, self.world, self._vars)
-        self._message_run = _run_class(self._title(evapi.MESSAGE_RECEIVED), self._in_dispatcher, self.world, self._vars)
         self._ready: list[tuple[int, EventClient]] = []  # a heap: who may begin, by the number of its next message
         self._received = 0  # messages that had to be numbered
         self._in_work = 0
         self._held = False  # messages wait only until what was sent for the last ones has gone out
         self._rate: Rate | None = None
         self._slowed = 0  # clients whose next message waits because of their rate
-        self._missing_told = False
         self._started = False
+        self.sip_unasked = False  # there would be SIP, but when the server began the file did not ask for it
+        self.prints: Mapping[str, bytes] | None = None  # what runtime/reload.py compares programs by
+        self._busy = 0  # clients one of whose runs is in work
+        self._waiting: set[Run] = set()  # runs of events that are in work
+        if self.measures.timed:
+            count_relays(hub, self.measures)
+        self._take(program)
+
+    def _take(self, program: Program) -> None:
+        self.program = program
+        self.world = world = program.world
+        self._on_new = program.events.get(evapi.CONNECTION_NEW)
+        self._on_closed = program.events.get(evapi.CONNECTION_CLOSED)
+        self._on_message = program.events.get(evapi.MESSAGE_RECEIVED)
+        self._in_row: InRow | None = None  # the same route, timed
+        if self.measures.timed and self._on_message is not None:
+            self._in_row = InRow(self._on_message, self.measures.of_route(self._title(evapi.MESSAGE_RECEIVED)))
+        self.measures.watch(world)
+        waiting = program.waiting
+        # A client's messages also wait for its connection-new, which may close it or give it a tag.
+        self._may_wait = not waiting.isdisjoint(map(self._title, (evapi.MESSAGE_RECEIVED, evapi.CONNECTION_NEW)))
+        self._message_waits = self._may_wait or self._busy > 0
+        self._new_run = _run_class(self._title(evapi.CONNECTION_NEW), True, world, self._vars)
+        self._closed_run = _run_class(self._title(evapi.CONNECTION_CLOSED), True, world, self._vars)
+        self._message_run = _run_class(self._title(evapi.MESSAGE_RECEIVED), self._in_dispatcher, world, self._vars)
+        self._missing_told = False
+
+    def take_over(self, program: Program) -> None:
+        """From now on this program runs what happens, with the clients and all that waits for its turn. Runs that are
+        in work come to their end as they began; a client's next message waits for them."""
+        world, old = program.world, self.world
+        for run in self._waiting:
+            run.world = old
+        for kind in (self._new_run, self._closed_run, self._message_run):
+            kind.world = proxy(old)  # it must not keep it
+        self.hub.limit = most_clients(world)
+        self._tasks.belong_to(world)
+        self.requests.take(program)
+        self._take(program)
 
     @staticmethod
     def _title(event: str) -> str:
@@ -227,13 +251,19 @@ class Engine:
                 self._next_of(client, run)
             return
         self._in_work += slots
+        self._waiting.add(run)
         if client is not None:
             client.busy = True
+            self._busy += 1
 
         def done(run: Run) -> None:
             self._in_work -= slots
+            self._waiting.discard(run)
             if client is not None:
                 client.busy = False
+                self._busy -= 1
+                if not self._busy:
+                    self._message_waits = self._may_wait
                 self._next_of(client, run)
 
         self._tasks.go_on_later(run, coroutine, done)
@@ -277,10 +307,11 @@ class Engine:
             client = heapq.heappop(self._ready)[1]
             waiting = cast("deque[tuple[int, str]]", client.waiting)
             text = waiting.popleft()[1]
+            route = self._on_message or self._drop  # the program that has taken over may have no such route
             if client.full and len(waiting) < WAITING_FEW:
                 client.full = False
                 self.resumed.append(client)
-            self._begin(cast(Route, self._on_message), self._message_run(client, text), client, 1)
+            self._begin(route, self._message_run(client, text), client, 1)
 
     def _next_of(self, client: EventClient, last: Run) -> None:
         """The client's next message may begin. There is none behind one that closed the connection."""
@@ -298,6 +329,10 @@ class Engine:
     def _log(self, level: Level, message: str, at: Span | None = None, route: str = "") -> None:
         if level <= self.world.log.threshold:
             self.world.log(level, "evapi", message, at, route)
+
+    def _drop(self, run: Run) -> int:
+        self._tell_missing()
+        return 1
 
     def _tell_missing(self) -> None:
         if not self._missing_told:
@@ -328,7 +363,11 @@ class Engine:
 def make_hub(world: World) -> EventHub:
     """The hub that the modparams ask for."""
     netstrings = world.int_param("evapi", "netstring_format", 1) != 0
-    return EventHub(max(world.int_param("evapi", "max_clients", 8), 0), netstrings=netstrings)
+    return EventHub(most_clients(world), netstrings=netstrings)
+
+
+def most_clients(world: World) -> int:
+    return max(world.int_param("evapi", "max_clients", 8), 0)
 
 
 class _EventRun(Run):

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from weakref import proxy
 
-from evapi_cfg.compile.program import Program, Route
+from evapi_cfg.compile.program import Route
 from evapi_cfg.modules.context import Run, World
 from evapi_cfg.modules.rpc import Answer
 from evapi_cfg.modules.tm.core import Tm
@@ -111,15 +112,15 @@ class Measures:
         """Times the routes that t_continue runs: they run inside of others, see modules/tm/suspend.py."""
         if not self.timed:
             return
-        find, known = world.resumed_route, dict[str, tuple[Route, Route]]()
+        home, known = proxy(world), dict[str, tuple[Route, Route]]()  # a world must not keep itself
 
         def resumed_route(name: str) -> Route | None:
-            route = find(name)
+            route = World.resumed_route(home, name)
             if route is None:
                 return None
             found = known.get(name)
             if found is None or found[0] is not route:
-                title = f"route[{name}]" if world.script_route is None else name
+                title = f"route[{name}]" if home.script_route is None else name
                 found = (route, timed(route, self.of_route(title)))
                 if len(known) < _ROUTES:
                     known[name] = found
@@ -189,8 +190,8 @@ async def _to_its_end(outcome: Awaitable[int], histogram: Histogram, began: int)
 class TimedTasks(Tasks):
     """Runs blocks and times them."""
 
-    def __init__(self, program: Program, measures: Measures) -> None:
-        super().__init__(program)
+    def __init__(self, world: World, measures: Measures) -> None:
+        super().__init__(world)
         self._measures = measures
 
     def start(self, route: Route, run: Run) -> Waiting | None:

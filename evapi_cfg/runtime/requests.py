@@ -20,17 +20,20 @@ class Requests:
     """Runs request_route for each request, and reply_route for each reply. `counted` is how many messages came."""
 
     def __init__(self, program: Program, tasks: Tasks) -> None:
-        self.world = program.world
         self.counted = 0
         self._tasks = tasks
+        self.take(program)
+
+    def take(self, program: Program) -> None:
+        """From now on messages run this program's blocks."""
+        self.world = program.world
         self._route = program.main.get("request_route")
         self._reply_route = program.main.get("onreply_route")
         modules = loaded_modules(program.config, by_name)
         self._before = [module.before_request for module in modules if module.before_request is not None]
-        self._behind = [module.after_request for module in modules if module.after_request is not None]
-        self.world.before_request, self.world.after_request = self._before, self._behind
+        self.world.before_request = self._before
+        self.world.after_request = [module.after_request for module in modules if module.after_request is not None]
         self._ends = [module.end for module in modules if module.end is not None]
-        self._new = _run_class(program.world)
 
     def receive(self, text: str, received: Received) -> None:
         """One whole message, with one character per byte."""
@@ -54,7 +57,7 @@ class Requests:
             self._tasks.perform(self._reply_route, run, nothing_more)
 
     def _request(self, message: Message) -> None:
-        run = self._new(message)
+        run = _RequestRun(self.world, message)
         for before in self._before:
             if not before(run):
                 return
@@ -65,7 +68,7 @@ class Requests:
         self._tasks.perform(route, run, self._after)
 
     def _after(self, run: Run) -> None:
-        for behind in self._behind:
+        for behind in run.world.after_request:
             behind(run)
 
     def end(self) -> None:
@@ -85,20 +88,15 @@ class Requests:
 
 
 class _RequestRun(Run):
-    """A run of request_route. What is the same for all of them stands in a class of its own."""
+    """A run of request_route."""
 
-    def __init__(self, message: Message) -> None:
+    route = "request_route"
+    kind = Routes.REQUEST
+    dispatcher = False
+    client = None
+    text = None
+
+    def __init__(self, world: World, message: Message) -> None:
+        self.world = world
+        self.vars = world.request_vars
         self.message = message
-
-
-def _run_class(world: World) -> type[_RequestRun]:
-    shared = {
-        "route": "request_route",
-        "kind": Routes.REQUEST,
-        "dispatcher": False,
-        "world": world,
-        "vars": world.request_vars,
-        "client": None,
-        "text": None,
-    }
-    return type("Run", (_RequestRun,), shared)

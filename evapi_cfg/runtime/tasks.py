@@ -10,8 +10,8 @@ from functools import partial
 from types import TracebackType
 from typing import Any, cast
 
-from evapi_cfg.compile.program import Program, Route
-from evapi_cfg.modules.context import Level, Pause, Run, ScriptOver
+from evapi_cfg.compile.program import FILES, Route
+from evapi_cfg.modules.context import Level, Pause, Run, ScriptOver, World
 from evapi_cfg.modules.outside import Outcome
 from evapi_cfg.source import Span
 
@@ -31,13 +31,17 @@ class Task:
 
 
 class Tasks:
-    """Runs blocks of one program. `waiting` is how many runs wait for their time, or for something from outside."""
+    """Runs blocks of programs that come one after the other. `waiting` is how many runs wait for their time, or for
+    something from outside."""
 
-    def __init__(self, program: Program) -> None:
-        self.program = program
-        self.world = program.world
+    def __init__(self, world: World) -> None:
         self.waiting = 0
-        self.world.perform = self.perform
+        self.belong_to(world)
+
+    def belong_to(self, world: World) -> None:
+        """From now on this world's timers and log are used."""
+        self.world = world
+        world.perform = self.perform
 
     def perform(self, route: Route, run: Run, done: Done) -> None:
         """Runs a block; `done` is called when it has come to its end, now or later."""
@@ -97,9 +101,10 @@ class Tasks:
         route = ""
         while trace is not None:
             frame = trace.tb_frame
-            if frame.f_globals is self.program.namespace:
+            files = frame.f_globals.get(FILES)
+            if files is not None:
                 code: Any = frame.f_code
-                for file in self.program.config.files:
+                for file in files:
                     if file.name == code.co_filename:
                         start = file.line_start(trace.tb_lineno)
                         found, route = Span(file, start, start), code.co_name

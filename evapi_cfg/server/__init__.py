@@ -4,10 +4,11 @@ from evapi_cfg.server.addresses import CannotListen, shown
 from evapi_cfg.server.doors import Door, DoorRefused, TlsFiles, reaches_beyond_loopback
 from evapi_cfg.server.events import EventServer, Limits
 from evapi_cfg.server.exposition import MetricsMissing
-from evapi_cfg.server.http_client import HttpClientMissing
+from evapi_cfg.server.http_client import HttpClientMissing, check_installed
 from evapi_cfg.server.log_stream import LogStream, is_terminal
 from evapi_cfg.server.metrics import MetricsAddress, parse_metrics
 from evapi_cfg.server.process import configured_address, run_until_told, serve
+from evapi_cfg.server.reload import NotReloaded, Reloading
 from evapi_cfg.server.rpc import RpcPath, parse_rpc
 
 __all__ = [
@@ -20,8 +21,11 @@ __all__ = [
     "LogStream",
     "MetricsAddress",
     "MetricsMissing",
+    "NotReloaded",
+    "Reloading",
     "RpcPath",
     "TlsFiles",
+    "check_installed",
     "configured_address",
     "is_terminal",
     "parse_metrics",

@@ -9,6 +9,7 @@ import logging
 import resource
 import signal
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final
 
 from evapi_cfg.modules import evapi
@@ -22,6 +23,7 @@ from evapi_cfg.server.http_client import check_installed
 from evapi_cfg.server.log_stream import LogStream
 from evapi_cfg.server.metrics import MetricsAddress, MetricsServer
 from evapi_cfg.server.notify import Notifier
+from evapi_cfg.server.reload import Reloader, Reloading
 from evapi_cfg.server.rpc import RpcPath, RpcServer
 from evapi_cfg.server.sip import SipServer
 
@@ -58,6 +60,7 @@ async def serve(
     server = EventServer(app.engine, limits, door)
     metrics_server = None if metrics is None else MetricsServer(server)
     sip_server = SipServer(server) if sip and app.wants_sip else None
+    app.engine.sip_unasked = sip and sip_server is None
     rpc_server = RpcServer(server, rpc)
     rpc_server.bind()
     try:
@@ -87,9 +90,11 @@ def run_until_told(
     rpc: Iterable[RpcPath] = (),
     door: Door | None = None,
     metrics: MetricsAddress | None = None,
+    reloading: Reloading | None = None,
 ) -> None:
-    """Serves until SIGTERM or SIGINT comes, then ends in order; a second signal ends at once. SIGHUP reads certificates
-    again. Raises CannotListen. `ready` is called once the server listens."""
+    """Serves until SIGTERM or SIGINT comes, then ends in order; a second signal ends at once. Raises CannotListen.
+    `ready` is called once the server listens. `reloading` is how the file is read again when SIGHUP comes; certificates
+    are read again with it."""
     import uvloop
 
     _raise_descriptor_limit()
@@ -100,20 +105,21 @@ def run_until_told(
         told, again = asyncio.Event(), asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, lambda: (again if told.is_set() else told).set())
-        # Until it serves there is nothing to read again, and without a handler the signal would end it.
-        loop.add_signal_handler(signal.SIGHUP, lambda: None)
         notifier = Notifier()
+        reloader = None if reloading is None else Reloader(app, reloading)
+        # Without a handler the signal would end a server that has just begun.
+        loop.add_signal_handler(signal.SIGHUP, _nothing if reloader is None else reloader.begin)
         server = await serve(app, limits=limits, sip=sip, rpc=rpc, door=door, metrics=metrics)
         stream.attach(loop)
         ready(server)
         status = f"listening on {shown(*server.address)}"
 
-        def reload() -> None:
+        def begins() -> None:
             notifier.reloading()
             server.reload_certificates()
-            notifier.ready(status)
 
-        loop.add_signal_handler(signal.SIGHUP, reload)
+        if reloader is not None:
+            reloader.begins, reloader.has_ended = begins, partial(notifier.ready, status)
         notifier.ready(status)
         # What is loaded by now stays: the collector need not look at it again.
         gc.enable()
@@ -122,6 +128,8 @@ def run_until_told(
         gc.set_threshold(*COLLECT)
         try:
             await told.wait()
+            if reloader is not None:
+                reloader.close()
             notifier.stopping()
             closing = asyncio.ensure_future(server.close())
             at_once = asyncio.ensure_future(again.wait())
@@ -136,6 +144,10 @@ def run_until_told(
             stream.attach(None)
 
     uvloop.run(main())
+
+
+def _nothing() -> None:
+    """There is nothing to read again."""
 
 
 def _raise_descriptor_limit() -> None:

@@ -12,7 +12,8 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final, NamedTuple, cast
 
 from evapi_cfg.modules import jsonrpcs
@@ -56,7 +57,6 @@ class RpcServer:
 
     def __init__(self, events: EventServer, paths: Iterable[RpcPath]) -> None:
         self._events = events
-        self._world = events.engine.world
         self._paths = tuple(paths)
         self._loop = asyncio.get_running_loop()
         self._bound: list[tuple[RpcPath, socket.socket, tuple[int, int]]] = []
@@ -87,13 +87,14 @@ class RpcServer:
                 made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ANSWER)
                 self._loop.add_reader(made.fileno(), self._read, made)
 
-    def answer(self, request: bytes) -> bytes:
-        """Runs one request."""
+    def answer(self, request: bytes, told: Callable[[bytes], None]) -> None:
+        """Runs one request; `told` gets the answer, now or later."""
         if len(request) > REQUEST:
-            return refusal(_TOO_LONG).encode("latin-1")
-        made = jsonrpcs.answer(self._world, request.decode("latin-1").strip(" \t\r\n"))
+            told(refusal(_TOO_LONG).encode("latin-1"))
+            return
+        text = request.decode("latin-1").strip(" \t\r\n")
+        jsonrpcs.answer_when_known(self._events.engine.world, text, lambda made: told(made.encode("latin-1")))
         self._events.flush()  # what the command has made for clients, or timers
-        return made.encode("latin-1")
 
     def _read(self, made: socket.socket) -> None:
         for _ in range(AT_A_TIME):
@@ -107,11 +108,14 @@ class RpcServer:
             following = None
             if listening is not None:
                 following = self.followers.begin(request, listening.send, listening.close)
-            self._send(made, self.answer(request) if following is None else following[0], address)
+            if following is None:
+                self.answer(request, partial(self._send, made, address))
+            else:
+                self._send(made, address, following[0])
 
-    def _send(self, made: socket.socket, answer: bytes, address: str | bytes | None) -> None:
-        if not address:
-            return  # from a socket without one: nobody waits
+    def _send(self, made: socket.socket, address: str | bytes | None, answer: bytes) -> None:
+        if not address or made.fileno() < 0:
+            return  # from a socket without one: nobody waits; or the server has ended meanwhile
         try:
             made.sendto(answer, address)
         except (BlockingIOError, InterruptedError):
@@ -128,7 +132,7 @@ class RpcServer:
         now = self._loop.time()
         if now - self._told >= _QUIET:
             self._told = now
-            self._world.log(Level.ERROR, "jsonrpcs", text)
+            self._events.engine.world.log(Level.ERROR, "jsonrpcs", text)
 
     def close(self) -> None:
         """Takes no request any more, and removes the files that are its own."""
@@ -157,6 +161,8 @@ class Connection(asyncio.Protocol):
         self._decoder = JsonStreamDecoder(REQUEST)
         self._transport: asyncio.Transport
         self._full = False
+        self._asking = False  # the answer to the last request is not there yet
+        self._at_once = False
         self._over = False  # it sends no more
         self._later = False  # requests are there that wait for their turn
         self._idle: asyncio.TimerHandle | None = None
@@ -178,7 +184,10 @@ class Connection(asyncio.Protocol):
         self._idle = asyncio.get_running_loop().call_later(IDLE, self._expire)
 
     def _expire(self) -> None:
-        self._transport.abort()
+        if self._asking:  # it is for others to answer
+            self._live()
+        else:
+            self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         if self._follower is not None:
@@ -205,7 +214,7 @@ class Connection(asyncio.Protocol):
 
     def _work(self) -> None:
         decoder, done = self._decoder, 0
-        while not self._full and not self._transport.is_closing():
+        while not self._full and not self._asking and not self._transport.is_closing():
             if done == AT_A_TIME:
                 self._rest_later()
                 return
@@ -214,7 +223,7 @@ class Connection(asyncio.Protocol):
             if request is not None:
                 following = self._server.followers.begin(request, self._take_lines, self._let_go)
                 if following is None:
-                    self._write(self._server.answer(request))
+                    self._ask(request)
                     continue
                 answer, self._follower = following
                 self._transport.write(answer)
@@ -223,11 +232,14 @@ class Connection(asyncio.Protocol):
                 self._follow()
                 return
             if decoder.fault:
-                self._write(refusal(decoder.fault).encode())
+                self._transport.write(refusal(decoder.fault).encode() + b"\n")
                 self._transport.close()
             elif self._over:
-                if rest := decoder.rest():
-                    self._write(self._server.answer(rest))
+                rest = decoder.rest()
+                self._decoder = decoder = JsonStreamDecoder(REQUEST)
+                if rest:
+                    self._ask(rest)
+                    continue
                 self._transport.close()
             return
 
@@ -248,8 +260,17 @@ class Connection(asyncio.Protocol):
         if not (self._over or self._full or self._later or self._transport.is_closing()):
             self._transport.resume_reading()
 
-    def _write(self, answer: bytes) -> None:
-        self._transport.write(answer + b"\n")
+    def _ask(self, request: bytes) -> None:
+        self._asking = self._at_once = True
+        self._server.answer(request, self._told)
+        self._at_once = False
+
+    def _told(self, answer: bytes) -> None:
+        self._asking = False
+        if not self._transport.is_closing():
+            self._transport.write(answer + b"\n")
+            if not self._at_once:
+                self._work()
 
     def _follow(self) -> None:
         if self._over:

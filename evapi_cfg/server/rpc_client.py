@@ -10,6 +10,7 @@ from typing import Final
 TIMEOUT: Final = 10.0  # seconds
 SILENCE: Final = 20.0  # seconds without a line behind which a server that is followed is taken to have gone
 _PART: Final = 1 << 18  # bytes that are read at once; no datagram of lines is longer
+PATIENCE: Final = 300.0  # seconds, for what may take its time
 _LARGEST: Final = 4 << 20  # bytes of an answer that is a datagram
 
 
@@ -17,18 +18,19 @@ class Unreachable(Exception):
     """Nobody listens, or no answer came; the message says which."""
 
 
-def ask(path: str, request: str) -> str:
-    """The answer to a request, from a socket of either type. Raises Unreachable."""
+def ask(path: str, request: str, seconds: float | None = None) -> str:
+    """The answer to a request, from a socket of either type, within so many seconds. Raises Unreachable."""
+    seconds = seconds or TIMEOUT
     data = request.encode("utf-8", "surrogateescape")
     try:
         try:
-            return _by_datagram(path, data)
+            return _by_datagram(path, data, seconds)
         except OSError as err:
             if err.errno != errno.EPROTOTYPE:
                 raise
-            return _by_stream(path, data)
+            return _by_stream(path, data, seconds)
     except TimeoutError:
-        raise Unreachable(f"no answer from {path} in {TIMEOUT:g} seconds") from None
+        raise Unreachable(f"no answer from {path} in {seconds:g} seconds") from None
     except OSError as err:
         raise Unreachable(_why(path, err)) from None
 
@@ -79,18 +81,18 @@ def _why(path: str, err: OSError) -> str:
     return f"cannot ask {path}: {(err.strerror or str(err)).lower()}"
 
 
-def _by_datagram(path: str, data: bytes) -> str:
+def _by_datagram(path: str, data: bytes, seconds: float) -> str:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as asking:
-        asking.settimeout(TIMEOUT)
+        asking.settimeout(seconds)
         asking.bind("")  # an address of the kernel's choice, without a file
         asking.connect(path)
         asking.send(data)
         return _text(asking.recv(_LARGEST))
 
 
-def _by_stream(path: str, data: bytes) -> str:
+def _by_stream(path: str, data: bytes, seconds: float) -> str:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
-        asking.settimeout(TIMEOUT)
+        asking.settimeout(seconds)
         asking.connect(path)
         asking.sendall(data)
         asking.shutdown(socket.SHUT_WR)

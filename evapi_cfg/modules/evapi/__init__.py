@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
+from evapi_cfg.modules import own_rpc
 from evapi_cfg.modules.context import Level, Run
 from evapi_cfg.modules.evapi import rpc
 from evapi_cfg.modules.kemi_forms import same
@@ -275,6 +276,6 @@ MODULE = ModuleSpec(
     pvs=(PseudoVariable("evapi", _make, inner="required", writable=True, names=tuple(_VARIABLES)),),
     event_routes=tuple(EventRoute(name, "event_callback") for name in EVENTS),
     kemi=KEMI,
-    rpc=rpc.COMMANDS,
+    rpc=(*rpc.COMMANDS, *own_rpc.COMMANDS),
     doc="events to applications over TCP, and their answers",
 )

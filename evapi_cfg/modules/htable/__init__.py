@@ -11,7 +11,7 @@ from evapi_cfg.modules.htable.expiry import MOD_INIT
 from evapi_cfg.modules.htable.functions import FUNCTIONS
 from evapi_cfg.modules.htable.kemi import FUNCTIONS as KEMI_FUNCTIONS
 from evapi_cfg.modules.htable.rpc import COMMANDS
-from evapi_cfg.modules.htable.state import State, start
+from evapi_cfg.modules.htable.state import State, reload, start, stop
 from evapi_cfg.modules.htable.variables import VARIABLES
 from evapi_cfg.modules.ranges import readable
 from evapi_cfg.modules.spec import EventRoute, ModuleSpec, Param
@@ -43,5 +43,7 @@ MODULE = ModuleSpec(
     rpc=COMMANDS,
     init=State,
     start=start,
+    reload=reload,
+    stop=stop,
     doc="tables that all routes share, whose items expire",
 )

@@ -27,13 +27,17 @@ class Expiry:
     """The timer over the tables of a world."""
 
     def __init__(self, world: World, tables: dict[str, Table], interval: int) -> None:
-        self._world = world
-        self._tables = [table for table in reversed(tables.values()) if table.autoexpire]
-        self._ticks = world.timers.queue(interval, self._tick)
-        self._rests = world.timers.queue(_PAUSE, self._go_on)
+        self._interval = interval
         self._work: Iterator[bool] | None = None
         self._in_event = False
         self._stands_still = False  # an event waits, and the timer for it
+        self._belong_to(world, tables)
+
+    def _belong_to(self, world: World, tables: dict[str, Table]) -> None:
+        self._world = world
+        self._tables = [table for table in reversed(tables.values()) if table.autoexpire]
+        self._ticks = world.timers.queue(self._interval, self._tick)
+        self._rests = world.timers.queue(_PAUSE, self._go_on)
 
     def start(self) -> None:
         for table in self._tables:
@@ -41,6 +45,21 @@ class Expiry:
                 table.ordered()
         if self._tables:
             self._ticks.start(self)
+
+    def take_over(self, world: World, tables: dict[str, Table], interval: int) -> None:
+        """Goes on for another world and its tables: when it is next due does not change unless the interval does."""
+        ticks, had_any = self._ticks, bool(self._tables)
+        self._interval = interval
+        self._belong_to(world, tables)
+        if self._ticks is not ticks or not had_any or not self._tables:
+            ticks.stop(self)
+            self.start()
+
+    def stop(self) -> None:
+        """Nothing expires any more."""
+        self._ticks.stop(self)
+        self._rests.stop(self)
+        self._work = None
 
     def _event(self, table: Table) -> Route | None:
         return self._world.events.get(EXPIRED + table.name) if len(table.name) <= _LONGEST_NAME else None

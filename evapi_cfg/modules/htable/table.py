@@ -61,6 +61,23 @@ class Table:
         self._seconds: list[int] = []  # a heap of those seconds
         self._stale = 0  # how many that stand there have gone or have been put elsewhere, at most
 
+    def redefine(self, definition: Definition) -> None:
+        """From now on a new definition counts. Items keep the end that they have; where the table has not expired they
+        have none. Another size, which decides in which order it is walked, counts from the next walk on."""
+        if definition.autoexpire and not self.autoexpire:
+            for item in self.items.values():
+                item.expire = 0
+        self.definition = definition
+        self.autoexpire = definition.autoexpire
+        self.initial = definition.initial
+        self._updates = definition.updateexpire != 0
+        mask = definition.slots - 1
+        if mask != self._mask:
+            self._mask = mask
+            self._slots = None
+            self._used.clear()
+            self._untidy.clear()
+
     # ---- one item
 
     def over(self, item: Item) -> bool:

@@ -9,6 +9,7 @@ from evapi_cfg.modules.context import Level, Run
 from evapi_cfg.modules.forms import closed, named
 from evapi_cfg.modules.htable import key as keys
 from evapi_cfg.modules.htable import matching
+from evapi_cfg.modules.htable.definition import Definition
 from evapi_cfg.modules.htable.expiry import RECORD
 from evapi_cfg.modules.htable.state import state_of
 from evapi_cfg.modules.htable.table import Item, Table
@@ -19,7 +20,7 @@ from evapi_cfg.syntax.ast import Text
 from evapi_cfg.values import EvaluationError, Value
 
 Key = Callable[[Run], str]
-Make = Callable[[Table, Key], Variable]
+Make = Callable[[Table, Key, Definition], Variable]
 
 
 def _of_table(name: str, make: Make, *, writable: bool = False) -> PseudoVariable:
@@ -33,8 +34,11 @@ def _of_table(name: str, make: Make, *, writable: bool = False) -> PseudoVariabl
         text = resolver.text(inner.part(start, len(inner.value)))
         key: Key = (lambda run: text) if isinstance(text, str) else text
         world = resolver.world
-        table = None if world is None else state_of(world).tables.get(table_name)
-        return _without_table(f"${name}", table_name) if table is None else make(table, key)
+        state = None if world is None else state_of(world)
+        table = None if state is None else state.tables.get(table_name)
+        if state is None or table is None:
+            return _without_table(f"${name}", table_name)
+        return make(table, key, state.definitions[table_name])
 
     return named(name, make_inner, writable=writable)
 
@@ -54,8 +58,8 @@ def _without_table(name: str, table: str) -> Variable:
     return Variable(get, put)
 
 
-def _item(table: Table, key: Key) -> Variable:
-    find, initial, set_, remove = table.items.get, table.initial, table.set, table.remove
+def _item(table: Table, key: Key, definition: Definition) -> Variable:
+    find, initial, set_, remove = table.items.get, definition.initial, table.set, table.remove
 
     def get_for_ever(run: Run) -> Value:
         item = find(key(run))
@@ -71,10 +75,10 @@ def _item(table: Table, key: Key) -> Variable:
         else:
             set_(key(run), value)
 
-    return Variable(get if table.autoexpire else get_for_ever, put, nullable=initial is None)
+    return Variable(get if definition.autoexpire else get_for_ever, put, nullable=initial is None)
 
 
-def _expire(table: Table, key: Key) -> Variable:
+def _expire(table: Table, key: Key, definition: Definition) -> Variable:
     def put(run: Run, value: Value) -> None:
         table.live(key(run), value if isinstance(value, int) else 0)
 
@@ -86,7 +90,7 @@ def _expire(table: Table, key: Key) -> Variable:
 
 
 def _counted(*, values: bool) -> Make:
-    def make(table: Table, key: Key) -> Variable:
+    def make(table: Table, key: Key, definition: Definition) -> Variable:
         def get(run: Run) -> Value:
             try:
                 return matching.count(table, key(run), values=values)
@@ -100,7 +104,7 @@ def _counted(*, values: bool) -> Make:
 
 
 def _changed(number: int) -> Make:
-    def make(table: Table, key: Key) -> Variable:
+    def make(table: Table, key: Key, definition: Definition) -> Variable:
         return Variable(lambda run: table.add(key(run), number))
 
     return make

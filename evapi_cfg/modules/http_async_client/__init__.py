@@ -63,8 +63,12 @@ def http_async_query(run: Run, url: str, route: str, at: Span) -> int:
     return 1 if numbers is None else 0
 
 
-def _answered(world: World, asked: _Asked, answer: Answer) -> None:
-    """Runs the route that was named."""
+def _answered(asking: World, asked: _Asked, answer: Answer) -> None:
+    """Runs the route that was named: that of the program in force, else of the one that has asked."""
+    world = asking.line.current
+    needed = (NAME,) if asked.transaction is None else (NAME, "tm")
+    if not world.has_route(asked.route) or any(name not in world.state for name in needed):
+        world = asking
     state = state_of(world)
     if answer.text is None:
         _log(world, Level.ERROR, f"a query has failed: {answer.error or 'this is no URL'}")
@@ -76,7 +80,7 @@ def _answered(world: World, asked: _Asked, answer: Answer) -> None:
     if route is None:
         _log(world, Level.ERROR, f"there is no route[{show(asked.route)}] for an answer")
         return
-    run = Run(world, state.vars, None, None)
+    run = Run(world, state.vars(world), None, None)
     run.dispatcher = False
     run.kind = Routes.REQUEST
     run.route = f"route[{asked.route}]" if asked.transaction is None else "http_async_query"  # which resumes that one
@@ -91,6 +95,10 @@ def _answered(world: World, asked: _Asked, answer: Answer) -> None:
         _log(world, Level.ERROR, f"the transaction {index}:{label} is gone, and the answer for it is dropped")
         return
     world.perform(lambda run: resume(tm, run, index, label, asked.route), run, nothing_more)
+
+
+def _reload(world: World, before: World) -> None:
+    state_of(world).take_over(state_of(before))
 
 
 def _log(world: World, level: Level, message: str) -> None:
@@ -130,5 +138,6 @@ MODULE = ModuleSpec(
     pvs=VARIABLES,
     kemi=(KemiFunction("query", http_async_query, (str, str), at=True),),
     init=State,
+    reload=_reload,
     doc="queries to HTTP servers, and routes that go on with their answers",
 )

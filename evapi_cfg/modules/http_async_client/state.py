@@ -67,16 +67,18 @@ class State:
     """`vars` is $var of the routes that answers run, whose own process Kamailio has for them."""
 
     def __init__(self, world: World) -> None:
-        self._world = world
         self._vars: dict[str, int | str] | None = None
         self._processes: dict[int, _Process] = {}  # by their spaces of $var
         self.hinted = False  # what Kamailio makes of several answers to one query has been told
 
-    @property
-    def vars(self) -> dict[str, int | str]:
+    def vars(self, world: World) -> dict[str, int | str]:
         if self._vars is None:
-            self._vars = dict(self._world.vars)
+            self._vars = world.new_space()
         return self._vars
+
+    def take_over(self, before: State) -> None:
+        """Goes on where the one of the program before has been."""
+        self._vars, self._processes, self.hinted = before._vars, before._processes, before.hinted
 
     def last_id(self, run: Run) -> str:
         """The last query that this process of Kamailio would have sent."""
@@ -89,7 +91,7 @@ class State:
         process = self._processes.get(key) or _Process(len(self._processes))
         counted = process.counted + 1
         # All of them are one process here, and yet no two queries may have the same.
-        made = f"{self._world.pid + process.offset}-{counted}"
+        made = f"{run.world.pid + process.offset}-{counted}"
         self._processes[key] = process._replace(counted=counted, last=made)
         return made
 

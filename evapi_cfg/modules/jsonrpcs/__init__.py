@@ -6,13 +6,14 @@ file says about FIFOs and sockets is for the Kamailio that it is written for.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from evapi_cfg.modules.context import Level, Run, World
 from evapi_cfg.modules.forms import closed
 from evapi_cfg.modules.jsonrpcs.document import NotRead
-from evapi_cfg.modules.jsonrpcs.execute import Reply, execute, refusal
+from evapi_cfg.modules.jsonrpcs.execute import Reply, execute, execute_for, refusal
 from evapi_cfg.modules.rpc import Answer, RpcCall, RpcCommand
 from evapi_cfg.modules.spec import Arg, Function, KemiFunction, ModuleSpec, Param, Routes, Variable
 from evapi_cfg.source import Span, show, store
@@ -42,9 +43,21 @@ def answer(world: World, request: str) -> str:
     try:
         return execute(world, request, pretty=is_pretty(world)).body
     except NotRead as error:
-        if world.log.threshold >= Level.ERROR:
-            world.log(Level.ERROR, "jsonrpcs", f"a request is no JSON: {error}: {show(request[:_SHOWN])!r}")
-        return refusal("Parse Error")
+        return _unread(world, request, error)
+
+
+def answer_when_known(world: World, request: str, told: Callable[[str], None]) -> None:
+    """As `answer`, for somebody who can wait: `told` gets the answer, now or later."""
+    try:
+        execute_for(world, request, lambda reply: told(reply.body), pretty=is_pretty(world))
+    except NotRead as error:
+        told(_unread(world, request, error))
+
+
+def _unread(world: World, request: str, error: NotRead) -> str:
+    if world.log.threshold >= Level.ERROR:
+        world.log(Level.ERROR, "jsonrpcs", f"a request is no JSON: {error}: {show(request[:_SHOWN])!r}")
+    return refusal("Parse Error")
 
 
 def _exec(run: Run, request: str, at: Span) -> int:

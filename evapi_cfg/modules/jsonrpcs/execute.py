@@ -7,11 +7,12 @@ its result is an empty object; one without an id is answered as well; several in
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from evapi_cfg.modules.context import Level, World
 from evapi_cfg.modules.jsonrpcs.document import Members, Missing, Node, parse, plain, write
-from evapi_cfg.modules.rpc import Answer, RpcCall, RpcCommand, RpcFault
+from evapi_cfg.modules.rpc import Answer, Later, RpcCall, RpcCommand, RpcFault
 from evapi_cfg.source import show
 
 _SHOWN: Final = 60  # characters of what is not understood in the log
@@ -39,17 +40,46 @@ class Reply(NamedTuple):
 
 def execute(world: World, request: str, *, pretty: bool) -> Reply:
     """Runs a request, a text with one character per byte. Raises document.NotRead where it is no JSON."""
+
+    def result() -> Answer:
+        made = _result(world, members)
+        return made.meanwhile if isinstance(made, Later) else made
+
+    members = _members(request)
+    return _reply(members, result, pretty=pretty)
+
+
+def execute_for(world: World, request: str, told: Callable[[Reply], None], *, pretty: bool) -> None:
+    """As `execute`, for somebody who can wait: `told` gets the reply, now or later."""
+    members = _members(request)
+    try:
+        made = _result(world, members)
+    except RpcFault as fault:
+        made = Later({})
+        made.give(fault)
+    if isinstance(made, Later):
+        made.then(lambda known: told(_reply(members, known, pretty=pretty)))
+    else:
+        answer = made
+        told(_reply(members, lambda: answer, pretty=pretty))
+
+
+def _members(request: str) -> Members:
     root = parse(request)
-    members = root if isinstance(root, Members) else Members()
+    return root if isinstance(root, Members) else Members()
+
+
+def _reply(members: Members, result: Callable[[], Answer], *, pretty: bool) -> Reply:
     answer: dict[str, Answer] = {"jsonrpc": "2.0"}
     code, text = 200, "OK"
     try:
-        answer["result"] = _result(world, members)
+        answer["result"] = result()
     except RpcFault as fault:
         code = fault.code if fault.code > 100 else 500
         text = fault.message[:_MESSAGE]
         number = fault.code or _NO_CODE
-        answer["error"] = {"code": number, "message": _MESSAGES.get(number) or text or "Unexpected Error"}
+        error: dict[str, Answer] = {"code": number, "message": _MESSAGES.get(number) or text or "Unexpected Error"}
+        answer["error"] = error if fault.data is None else {**error, "data": fault.data}
     identity = members.find("id")
     if not isinstance(identity, Missing):
         answer["id"] = _echoed(identity)
@@ -71,7 +101,7 @@ def _echoed(identity: Node) -> str | int | float:
     return identity if isinstance(identity, (int, float)) else 0
 
 
-def _result(world: World, request: Members) -> Answer:
+def _result(world: World, request: Members) -> Answer | Later:
     if request.find("jsonrpc") != "2.0":
         return _not_run(world, 'the request has no "jsonrpc": "2.0"')
     method = request.find("method")

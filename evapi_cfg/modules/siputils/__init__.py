@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from evapi_cfg.modules.siputils import answers, charging, checks, contacts, uris
-from evapi_cfg.modules.siputils.state import NAME, PARAMS, init
+from evapi_cfg.modules.siputils.state import NAME, PARAMS, init, reload
 from evapi_cfg.modules.spec import ModuleSpec
 
 MODULE = ModuleSpec(
@@ -20,5 +20,6 @@ MODULE = ModuleSpec(
     pvs=charging.VARIABLES,
     kemi=(*checks.KEMI, *uris.KEMI, *contacts.KEMI, *answers.KEMI),
     init=init,
+    reload=reload,
     doc="questions about messages, URIs and numbers; answering OPTIONS",
 )

@@ -67,6 +67,13 @@ def init(world: World) -> State:
     )
 
 
+def reload(world: World, before: World) -> None:
+    """The charging vectors are counted on."""
+    state, old = world.state[NAME], before.state[NAME]
+    assert isinstance(state, State) and isinstance(old, State)
+    state.charging_vectors = old.charging_vectors
+
+
 def state_of(run: Run) -> State:
     state = run.world.state[NAME]
     assert isinstance(state, State)

@@ -83,10 +83,12 @@ def _subst_user(run: Run, substitution: Substitution) -> int:
 def init(world: World) -> Callable[[str], Substitution]:
     """What reads expressions that come up while routes run, and remembers some; it raises NameRefused."""
 
+    resolver = world.resolver
+
     @lru_cache(KEPT)
     def parsed(text: str) -> Substitution:
-        assert world.resolver is not None
-        return parse_substitution(Text(_RUN_TIME, text), world.resolver)
+        assert resolver is not None
+        return parse_substitution(Text(_RUN_TIME, text), resolver)
 
     return parsed
 

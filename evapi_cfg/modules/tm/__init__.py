@@ -15,7 +15,15 @@ from evapi_cfg.modules.tm.core import LOCAL_RESPONSE, Tm, tm_of
 
 
 def _init(world: World) -> Tm:
-    return Tm(world)
+    """Transactions live on when the program changes, and so do their timers."""
+    before = None if world.before is None else world.before.state.get("tm")
+    return before if isinstance(before, Tm) else Tm(world)
+
+
+def _reload(world: World, before: World) -> None:
+    tm = world.state["tm"]
+    assert isinstance(tm, Tm)
+    tm.belong_to(world)
 
 
 def _after_request(run: Run) -> None:
@@ -90,6 +98,7 @@ MODULE = ModuleSpec(
     kemi=kemi.KEMI,
     rpc=rpc.COMMANDS,
     init=_init,
+    reload=_reload,
     after_request=_after_request,
     end=_end,
     doc="transactions, and going on with a request later",

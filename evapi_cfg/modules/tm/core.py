@@ -63,10 +63,14 @@ class Tm:
     """The state of module tm."""
 
     def __init__(self, world: World) -> None:
-        self.world = world
         self.table = TransactionTable(world.random.getrandbits(30))
         self.counts = Counts()
         self.tag_prefix = f"{world.random.getrandbits(128):032x}-"
+        self.belong_to(world)
+
+    def belong_to(self, world: World) -> None:
+        """From now on the modparams of this world count; what waits already goes on waiting as long as it was to."""
+        self.world = world
         self.fr = self._seconds("fr_timer", 30000)
         self.t1 = self._seconds("retr_timer1", 500)
         self.t2 = self._seconds("retr_timer2", 4000)
@@ -136,6 +140,7 @@ class Tm:
         if canceled:
             made.canceled = True
         made.owner = run
+        run.world = run.world  # of its own: what others of its kind have in common is for the program in force
         self._settings(made, run)
         return 1
 
@@ -291,14 +296,20 @@ class Tm:
         branch.last_received = self.timeout_code
         if any(other.last_received < 200 for other in transaction.branches):
             return  # another suspension is still waited for
-        route = self.world.failure_route(branch.on_failure) if branch.on_failure else None
+        name = branch.on_failure
+        home = self.world
+        parked = parked_in(transaction)
+        if name and not home.has_failure_route(name) and parked is not None and parked.has_failure_route(name):
+            home = parked
+        route = home.failure_route(name) if name else None
         if route is None:
             self._reply_timed_out(transaction)
             return
         transaction.on_failure = None
         transaction.suspended = False
-        title = f"failure_route[{branch.on_failure}]" if self.world.script_route is None else str(branch.on_failure)
+        title = f"failure_route[{name}]" if home.script_route is None else str(name)
         run = self.run_for(transaction, Routes.FAILURE, title)
+        run.world = home
         run.picked = branch
         current_message(run).internal_flags |= TIMED_OUT
         self.world.perform(route, run, self._failure_over)
@@ -405,6 +416,12 @@ class Tm:
         log = self.world.log
         if level <= log.threshold:
             log(level, "tm", message)
+
+
+def parked_in(transaction: Transaction) -> World | None:
+    """The world of the program that has suspended it."""
+    owner = transaction.owner
+    return owner.world if isinstance(owner, Run) else None
 
 
 def as_begun(transaction: Transaction) -> Message:

@@ -8,7 +8,7 @@ from typing import Final
 from evapi_cfg.modules.context import Level, Run, ScriptOver
 from evapi_cfg.modules.core_message import current_message
 from evapi_cfg.modules.routes import Routes
-from evapi_cfg.modules.tm.core import FORWARDED, Tm, keep_edits
+from evapi_cfg.modules.tm.core import FORWARDED, Tm, keep_edits, parked_in
 from evapi_cfg.sip.transaction import Transaction
 
 _RESUMED: Final = 500  # any final code: the branch waits no more
@@ -50,12 +50,19 @@ def suspend(tm: Tm, run: Run, module: str) -> bool:
 
 
 def resume(tm: Tm, run: Run, index: int, label: int, name: str) -> int | Awaitable[int]:
-    """t_continue: runs a route with the suspended request. 1, or -1 where there is nothing to resume."""
-    route = run.world.resumed_route(name)
+    """t_continue: runs a route with the suspended request. 1, or -1 where there is nothing to resume.
+
+    The route is that of the program in force; where it has none of the name, of the one that has suspended the
+    request."""
+    transaction = tm.table.by_id(index & 0xFFFFFFFF, label & 0xFFFFFFFF)
+    home = tm.world
+    if not home.has_route(name):
+        parked = None if transaction is None else parked_in(transaction)
+        home = next((world for world in (parked, run.world) if world is not None and world.has_route(name)), home)
+    route = home.resumed_route(name)
     if route is None:
         run.log(Level.ERROR, "tmx", f"t_continue: route[{name}] does not exist")
         return -1
-    transaction = tm.table.by_id(index & 0xFFFFFFFF, label & 0xFFFFFFFF)
     if transaction is None or transaction.on_wait:
         run.log(Level.WARNING, "tmx", f"t_continue: no active transaction is {index}:{label}")
         return -1
@@ -78,8 +85,9 @@ def resume(tm: Tm, run: Run, index: int, label: int, name: str) -> int | Awaitab
     tm.counts.resumed += 1
     branch.last_received = _RESUMED
     # Whatever block suspended it, t_continue_helper says that this is a failure_route.
-    title = f"route[{name}]" if run.world.script_route is None else name
+    title = f"route[{name}]" if home.script_route is None else name
     inner = tm.run_for(transaction, Routes.FAILURE, title, run)
+    inner.world = home
     try:
         outcome = route(inner)
     except ScriptOver:
