@@ -24,7 +24,7 @@ run: $(READY)
 	$(BIN)/evapi-cfg run --no-sip samples/echo.cfg
 
 test: lint
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -36,12 +36,13 @@ def command() -> str:
     return shlex.join([sys.executable, "-c", START])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def outcome_of(request: pytest.FixtureRequest) -> Callable[[Path], run.Outcome]:
-    """The outcome of a case. All cases that tests of this session name as `case` are played side by side, and all
+    """The outcome of a case. All cases that tests of the module name as `case` are played side by side, and all
     before the first test goes on: other tests change the environment, and hypothesis minds threads. A few that differ
     are played once more, one by one: some are about timers, and the machine may have been too busy for these."""
-    callspecs = (getattr(item, "callspec", None) for item in request.session.items)
+    here = (item for item in request.session.items if item.path == request.path)
+    callspecs = (getattr(item, "callspec", None) for item in here)
     paths = dict.fromkeys(spec.params["case"] for spec in callspecs if spec and "case" in spec.params)
     warm = Warm()
 

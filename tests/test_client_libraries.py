@@ -41,7 +41,6 @@ def port(command: str, tmp_path: Path) -> Iterator[int]:
     server.stop()
 
 
-@pytest.mark.xdist_group("servers")
 def test_pynetstring(port: int) -> None:
     """Messages of all sizes and bytes, sent in pieces that end anywhere."""
     chance = random.Random(3)
@@ -63,7 +62,6 @@ def test_pynetstring(port: int) -> None:
     assert received == messages
 
 
-@pytest.mark.xdist_group("servers")
 def test_netstring_stream(port: int) -> None:
     node = shutil.which("node")
     if node is None or not (MODULES / "netstring-stream").is_dir():

@@ -21,14 +21,12 @@ ALL = sorted(CASES.glob("*.case"))
 NOW = [path for path in ALL if path.stem not in LATER]
 
 
-@pytest.mark.xdist_group("servers")
 @pytest.mark.parametrize("case", NOW, ids=lambda path: path.stem)
 def test_as_kamailio(case: Path, outcome_of: Callable[[Path], run.Outcome]) -> None:
     outcome = outcome_of(case)
     assert outcome.state == "same", outcome.report
 
 
-@pytest.mark.xdist_group("servers")
 def test_a_difference_shows(command: str, tmp_path: Path) -> None:
     """The runner itself: what the server does not do must not pass."""
     echo = tmp_path / "echo.case"

@@ -130,7 +130,6 @@ def test_the_flag_is_checked(command: str) -> None:
     assert done.returncode == 2 and "--callback-timeout" in done.stderr
 
 
-@pytest.mark.xdist_group("servers")
 def test_a_served_script_that_loops_is_stopped(tmp_path: Path, command: str) -> None:
     """In the event loop of the real server, whose own signals stay as they are."""
     body = """    def on_event(self, msg, event):

@@ -32,7 +32,6 @@ def named(path: Path) -> str:
     return path.stem
 
 
-@pytest.mark.xdist_group("servers")
 @pytest.mark.parametrize("case", [CONVERSATIONS / f"{path.stem}.case" for path in SAMPLES], ids=named)
 def test_conversation(case: Path, outcome_of: Callable[[Path], run.Outcome]) -> None:
     outcome = outcome_of(case)
@@ -56,7 +55,6 @@ def test_what_its_comment_shows_is_in_its_conversation(sample: Path) -> None:
         assert f"> raw a {shown['sent']}\na < {shown['answer']}\n" in transcript
 
 
-@pytest.mark.xdist_group("servers")
 def test_first_conversation_of_the_readme(command: str, tmp_path: Path) -> None:
     shown = PYTHON.search(README)
     assert shown, "the README shows no conversation in Python"
@@ -151,7 +149,6 @@ def router_server(command: str, tmp_path: Path) -> Iterator[run.Server]:
     server.stop()
 
 
-@pytest.mark.xdist_group("servers")
 def test_the_router(router_server: run.Server, tmp_path: Path) -> None:
     with application("router.py", router_server.port, tmp_path) as app:
         assert app.stdout is not None
@@ -172,7 +169,6 @@ def test_applications_are_short() -> None:
         assert len((ROOT / "samples" / name).read_text().splitlines()) <= 40, name
 
 
-@pytest.mark.xdist_group("servers")
 @pytest.mark.parametrize("name", ["async_auth.py", "async_auth.js"])
 def test_applications(name: str, auth_server: run.Server, tmp_path: Path) -> None:
     with application(name, auth_server.port, tmp_path) as app:
@@ -184,7 +180,6 @@ def test_applications(name: str, auth_server: run.Server, tmp_path: Path) -> Non
         assert app.stdout.read() == "the server has gone\n"
 
 
-@pytest.mark.xdist_group("servers")
 @pytest.mark.skipif(not shutil.which("sipp"), reason="there is no sipp")
 @pytest.mark.parametrize("transport", ["u1", "t1"])
 def test_the_callers_scenario(transport: str, auth_server: run.Server, tmp_path: Path) -> None:

@@ -33,7 +33,6 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-@pytest.mark.xdist_group("wheel")
 def test_holds_what_the_source_tree_holds(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
@@ -47,7 +46,6 @@ def test_holds_what_the_source_tree_holds(wheel: Path) -> None:
     assert names == package | grammar
 
 
-@pytest.mark.xdist_group("wheel")
 def test_works_in_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
     venv.create(tmp_path / "env", with_pip=True)
     bin = tmp_path / "env" / "bin"
