@@ -40,16 +40,24 @@ def call(bench: Bench, method: str, *params: object) -> object:
 # ---- reading and writing
 
 
+def without_nul(value: object) -> object:
+    if isinstance(value, str):
+        return value.replace("\0", "")
+    if isinstance(value, list):
+        return [without_nul(each) for each in value]
+    return {name: without_nul(each) for name, each in value.items()} if isinstance(value, dict) else value
+
+
 @given(VALUES)
 def test_json_is_read(value: object) -> None:
-    expected = json.loads(json.dumps(value).replace("\\u0000", ""))
+    expected = without_nul(value)
     for ascii_only in (True, False):
         assert plain(parse(store(json.dumps(value, ensure_ascii=ascii_only)))) == expected
 
 
 @given(VALUES, st.booleans())
 def test_what_is_written_is_json(value: Answer, pretty: bool) -> None:
-    expected = json.loads(json.dumps(value).replace("\\u0000", ""))
+    expected = without_nul(value)
     text = write(plain(parse(store(json.dumps(value)))), pretty=pretty)
     assert json.loads(text.encode("latin-1")) == expected
 
