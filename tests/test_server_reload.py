@@ -6,7 +6,9 @@ import asyncio
 import json
 import os
 import re
+import shlex
 import signal
+import subprocess
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -176,6 +178,28 @@ def test_what_does_not_run_here_is_refused_where_that_was_asked_for(
     replace(tmp_path / "my.cfg", cfg("2") + 'loadmodule "dispatcher.so"\nroute[D] { ds_select_dst("1", "4"); }\n')
     process.process.send_signal(signal.SIGHUP)
     assert "ds_select_dst" in process.wait_for("not reloaded")
+
+
+def test_standard_input_cannot_be_read_again(command: str) -> None:
+    process = subprocess.Popen(
+        [*shlex.split(command), "run", "--no-sip", "--log-level", "INFO", "--set", "evapi.bind_addr=127.0.0.1:0", "-"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin and process.stderr
+    try:
+        process.stdin.write(cfg("1"))
+        process.stdin.close()
+        assert any("listening on" in line for line in process.stderr)
+        process.send_signal(signal.SIGHUP)
+        assert any("not reloaded: standard input cannot be read a second time" in line for line in process.stderr)
+        process.terminate()
+        assert process.wait(DEADLINE) == 0
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
 
 
 # ---- in a loop
