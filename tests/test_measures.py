@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from weakref import ref
 
 import pytest
 
@@ -249,3 +251,33 @@ def test_names_that_come_from_outside_do_not_fill_the_memory() -> None:
         measures.of_route(f"route[{number}]").add(1)
         log(Level.ERROR, "core", "x", None, f"route[{number}]")
     assert len(measures.routes) == len(log.errors) == 1024
+
+
+def test_what_is_counted_outlives_a_program() -> None:
+    def cfg(name: str) -> str:
+        return f'{MESSAGE} {{ evapi_relay("{name} $evapi(msg)"); }}\nroute[R] {{ exit; }}\n'
+
+    bench = Bench(cfg("one"))
+    client = bench.app.connect()
+    client.send(frames("a"))
+    before = ref(bench.app.program.world)
+    bench.app.reload(HEAD + cfg("two"), "my.cfg")
+    client.send(frames("b", "c"))
+    assert client.receive() == frames("one a", "two b", "two c")
+    assert bench.runs() == {MESSAGE: 3}
+    assert bench.told()["relays"] == {"relay": 3, "multicast": 0, "unicast": 0}
+    assert before() is None  # timing keeps no program
+
+
+def test_a_resumed_route_is_timed_once_whichever_program_has_it() -> None:
+    bench = Bench(PARK + RESUME + ANSWER, head=SIP_HEAD)
+    application, caller = bench.app.connect(), bench.app.sip_peer()
+    for number in (1, 2):
+        caller.send(REQUEST.format(number))
+    parked = re.findall(r"\d+:(\d+:\d+),", application.receive().decode())
+    application.send(frames(parked[0]))
+    bench.app.reload(SIP_HEAD + PARK + RESUME + ANSWER + "route[NEW] { exit; }\n", "my.cfg")
+    application.send(frames(parked[1]))
+    told = bench.told()
+    assert (told["parked_in_all"], told["resumed"], told["parked"]) == (2, 2, 0)
+    assert bench.runs() == {"request_route": 2, MESSAGE: 2, "route[RESUME]": 2}
