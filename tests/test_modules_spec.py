@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -129,3 +132,22 @@ def test_names_are_declared_once() -> None:
     assert len(keys) == len(set(keys))
     names = [pv.name for _, pv in VARIABLES]
     assert len(names) == len(set(names))
+
+
+RACE = f"""
+import sys; sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
+sys.setswitchinterval(1e-6)
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from evapi_cfg.modules import by_name
+gate = Barrier(len(by_name))
+def load(name):
+    gate.wait()
+    return by_name[name].name
+with ThreadPoolExecutor(len(by_name)) as pool:
+    assert list(pool.map(load, by_name)) == list(by_name)
+"""
+
+
+def test_threads_may_load_modules_at_once() -> None:
+    assert subprocess.run([sys.executable, "-c", RACE], capture_output=True, text=True).stderr == ""

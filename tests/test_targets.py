@@ -120,3 +120,10 @@ def test_routes_that_functions_of_other_modules_name() -> None:
         found = [d for d in check_text(text.format(call)).diagnostics if d.severity is Severity.ERROR]
         assert [(d.code, d.help) for d in found] == [(codes.UNDEFINED_ROUTE, "did you mean `route[LATER]`?")]
         assert not check_text(text.format(call.replace("LATR", "LATER"))).errors
+
+
+def test_a_version_may_be_named_either_way() -> None:
+    for version in ("5.6", TARGETS["5.6"]):
+        assert [found.code.name for found in check_text("route { exit; }\n", version=version).diagnostics] == []
+    with pytest.raises(ValueError, match=r"no version 4\.4 of Kamailio is known here: they are 5\.6, "):
+        check_text("", version="4.4")

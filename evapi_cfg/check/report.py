@@ -8,7 +8,7 @@ from functools import cache
 
 from evapi_cfg.catalog import TARGET, Catalog
 from evapi_cfg.check import check, in_order, versions
-from evapi_cfg.check.targets import numbers
+from evapi_cfg.check.targets import label_of, numbers
 from evapi_cfg.diagnostics import codes
 from evapi_cfg.diagnostics.model import Diagnostic, Severity
 from evapi_cfg.modules import by_name
@@ -55,9 +55,10 @@ def check_file(
     files: Files | None = None,
     forced: Mapping[str, bool] | None = None,
 ) -> Report:
-    """Checks a file with what it includes. `defines` are those of the command line; `version` is a label of the
-    catalogue; `files` reads them; `forced`: what comes out of conditions, see `Branches`. Raises `SourceError` where
-    the file itself cannot be read."""
+    """Checks a file with what it includes. `defines` are those of the command line; `version` is one of Kamailio, such
+    as "6.1" or "6.1.4" (ValueError where it is not known); `files` reads them; `forced`: what comes out of conditions,
+    see `Branches`. Raises `SourceError` where the file itself cannot be read."""
+    version = label_of(version)
     parsed = parse_file(path, defines=defines or {}, version=numbers(version), files=files, forced=forced or {})
     return _report(parsed, version)
 
@@ -72,6 +73,7 @@ def check_text(
     forced: Mapping[str, bool] | None = None,
 ) -> Report:
     """Checks a text with one character per byte (see `source.store`); `name` stands for the file in messages."""
+    version = label_of(version)
     read = files.included if files else None
     parsed = parse_text(text, name, defines=defines or {}, version=numbers(version), read=read, forced=forced or {})
     return _report(parsed, version)

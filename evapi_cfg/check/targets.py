@@ -18,6 +18,14 @@ TARGETS: Final[dict[str, str]] = {".".join(version.split(".")[:2]): version for 
 DEFAULT: Final = next(name for name, version in TARGETS.items() if version == TARGET)
 
 
+def label_of(version: str) -> str:
+    """The catalogue's label of a version, given as "6.1" or as "6.1.4". Raises ValueError where there is none."""
+    label = TARGETS.get(version, version)
+    if label not in TARGETS.values():
+        raise ValueError(f"no version {version} of Kamailio is known here: they are {', '.join(TARGETS)}")
+    return label
+
+
 def numbers(version: str) -> tuple[int, int, int]:
     """A label as numbers: 6.2, which is not released yet, is 6.2.0."""
     major, minor, patch = [*map(int, version.split(".")), 0][:3]

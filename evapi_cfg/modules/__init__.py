@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
 from importlib import import_module
+from threading import RLock
 from typing import Final
 
 from evapi_cfg.modules.spec import ModuleSpec
@@ -48,11 +49,14 @@ class _Modules(MutableMapping[str, ModuleSpec]):
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self._specs: dict[str, ModuleSpec | None] = dict.fromkeys(names)
+        # The files of core know each other: two threads that begin at two ends would find one of them by half.
+        self._importing = RLock()
 
     def __getitem__(self, name: str) -> ModuleSpec:
         spec = self._specs[name]
         if spec is None:
-            spec = self._specs[name] = import_module(f"{__name__}.{name}").MODULE
+            with self._importing:
+                spec = self._specs[name] = import_module(f"{__name__}.{name}").MODULE
         return spec
 
     def __setitem__(self, name: str, spec: ModuleSpec) -> None:
