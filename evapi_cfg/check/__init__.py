@@ -33,7 +33,7 @@ from evapi_cfg.check import (
 from evapi_cfg.check.context import Context
 from evapi_cfg.check.unread import NOTHING, unread
 from evapi_cfg.diagnostics import codes
-from evapi_cfg.diagnostics.model import Code, Diagnostic, Severity, at_most
+from evapi_cfg.diagnostics.model import Code, Diagnostic, Fix, Severity, at_most
 from evapi_cfg.modules.spec import ModuleSpec
 from evapi_cfg.source import SourceFile
 from evapi_cfg.syntax.ast import Config
@@ -80,7 +80,9 @@ def check(config: Config, specs: Mapping[str, ModuleSpec], catalog: Catalog, *, 
 
 
 def _without_consequences(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
-    """Nothing runs a route because its name is misspelt where it is called: that is one fault."""
+    """Nothing runs a route because its name is misspelt where it is called: that is one fault. So is what a condition
+    assigns that cannot be assigned."""
+    diagnostics = _compared(diagnostics)
     helps = [found.help for found in diagnostics if found.code in (codes.UNDEFINED_ROUTE, codes.MISSING_ROUTE)]
     if not helps:
         return diagnostics
@@ -89,6 +91,28 @@ def _without_consequences(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
         for found in diagnostics
         if found.code is not codes.UNUSED_ROUTE or not any(f"[{found.span.text}]" in help for help in helps)
     ]
+
+
+def _compared(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
+    """A variable that cannot be assigned is meant to be compared, where a condition assigns it."""
+    signs: dict[tuple[SourceFile, int], Diagnostic] = {}  # by where the target ends
+    for found in diagnostics:
+        if found.code is codes.ASSIGNED_CONDITION:
+            text, end = found.span.file.text, found.span.start
+            while end and text[end - 1].isspace():
+                end -= 1
+            signs[found.span.file, end] = found
+    if not signs:
+        return diagnostics
+    kept: list[Diagnostic] = []
+    meant: set[Diagnostic] = set()
+    for found in diagnostics:
+        sign = signs.get((found.span.file, found.span.end)) if found.code is codes.READ_ONLY_VARIABLE else None
+        if sign is not None:
+            meant.add(sign)
+            found = replace(found, help=sign.help, fix=Fix(sign.span, "=="))
+        kept.append(found)
+    return [found for found in kept if found not in meant]
 
 
 # Kinds of which one fault is told once, however often it shows: by what its diagnostics have in common.
