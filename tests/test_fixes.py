@@ -255,3 +255,15 @@ def test_a_diff() -> None:
     )
     coloured = unified("a", old, new, colour=True)
     assert "\x1b[31m-b\u241b[0m\u00e9\x1b[0m\n" in coloured
+
+
+def test_what_did_harm_at_first_is_made_when_it_does_none() -> None:
+    """`xlog` shows that `$rm` needs pv, which is loaded only behind that; dialog has no such parameter."""
+    text = (
+        '#!KAMAILIO\nmodparam("dialog", "nosuch", 1)\nrequest_route { xlog("$rm"); $var(a) = $ru; sl_reply_error(); }\n'
+    )
+    made = repaired(text)
+    assert [found.code.name for found in made.report.diagnostics if found.fix] == ["module-not-loaded"]
+    new = made.changes["a.cfg"].new
+    assert made.fixed == 3 and all(f'loadmodule "{name}.so"\n' in new for name in ("pv", "xlog", "sl"))
+    assert not repaired(new).changes

@@ -67,6 +67,12 @@ def repair(report: Report, check: Check, wanted: Wanted, key: Key) -> Repaired:
     """Applies the fixes of the diagnostics that are wanted, until none is left. `check` gives the report for texts that
     stand for those of the files."""
     made = _in_rounds(report, check, wanted, key, bold=False)
+    for _ in range(ROUNDS):
+        # What did harm may do none any more, now that others have been made.
+        more = _in_rounds(made.report, check, wanted, key, bold=False) if made.left_out and made.changes else None
+        if more is None or not more.changes:
+            break
+        made = _behind(made, more)
     there = {_same(found) for found in made.report.diagnostics}
     made.left_out = [left for left in made.left_out if _same(left.diagnostic) in there]
     if made.left_out:
@@ -75,6 +81,15 @@ def repair(report: Report, check: Check, wanted: Wanted, key: Key) -> Repaired:
         if _harm(report, bold.report) is None and _weight(bold.report) < _weight(made.report):
             return bold
     return made
+
+
+def _behind(first: Repaired, then: Repaired) -> Repaired:
+    """Both, one behind the other."""
+    changes = dict(first.changes)
+    for where, change in then.changes.items():
+        changes[where] = change._replace(old=changes[where].old) if where in changes else change
+    changes = {where: change for where, change in changes.items() if change.new != change.old}
+    return Repaired(then.report, changes, first.fixed + then.fixed, then.left_out)
 
 
 def _in_rounds(report: Report, check: Check, wanted: Wanted, key: Key, *, bold: bool) -> Repaired:
