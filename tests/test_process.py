@@ -17,17 +17,9 @@ import pytest
 from trustme import CA
 
 from tests.driven import frames
+from tests.test_server import HEAD as HEAD
 
 DEADLINE = 30.0
-HEAD = """#!KAMAILIO
-loadmodule "pv.so"
-loadmodule "xlog.so"
-loadmodule "cfgutils.so"
-loadmodule "evapi.so"
-modparam("evapi", "workers", 0)
-modparam("evapi", "max_clients", 1000)
-modparam("evapi", "bind_addr", "127.0.0.1:1")
-"""  # the tests ask for port 0, which a file may not name
 NEW, CLOSED, MESSAGE = (
     f"event_route[evapi:{name}]" for name in ("connection-new", "connection-closed", "message-received")
 )

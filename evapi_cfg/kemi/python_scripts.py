@@ -20,7 +20,7 @@ from evapi_cfg.kemi.ksr import Modf, Room
 from evapi_cfg.kemi.place import Files, Here, line_span
 from evapi_cfg.kemi.python_message import MessageObject
 from evapi_cfg.kemi.script_error import ScriptError, read_script
-from evapi_cfg.kemi.watchdog import CALLER, CallbackTimeout, Watch
+from evapi_cfg.kemi.watchdog import CALLER, PACKAGE, CallbackTimeout, Watch
 from evapi_cfg.modules.context import Level, Route, Run, World
 from evapi_cfg.source import SourceFile, Span, show, store
 from evapi_cfg.values import int32
@@ -29,8 +29,7 @@ SOURCE: Final = "app_python3"
 _NOT_BEGUN: Final = (CoroutineType, GeneratorType, AsyncGeneratorType)
 _RANK: Final = 1  # what child_init is told: the first process for SIP (core/sr_module.h: PROC_SIPINIT)
 _SHOWN: Final = 8  # places of a failed call that are shown, the innermost ones
-_PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_GLUE: Final = os.path.join(_PACKAGE, "kemi") + os.sep
+_GLUE: Final = os.path.join(PACKAGE, "kemi") + os.sep
 
 
 class PythonScript:
@@ -218,7 +217,7 @@ class PythonScript:
         while trace.tb_next is not None:
             trace = trace.tb_next
         file = trace.tb_frame.f_code.co_filename
-        return file.startswith(_PACKAGE) and not file.startswith(_GLUE)
+        return file.startswith(PACKAGE) and not file.startswith(_GLUE)
 
     def _places(self, error: BaseException) -> tuple[Span | None, list[str]]:
         """The innermost place in the script itself, and a line for each place on the way to it."""
@@ -226,7 +225,7 @@ class PythonScript:
         lines: list[str] = []
         for frame, line in _walk(error.__traceback__):
             code = frame.f_code
-            if code.co_filename.startswith(_PACKAGE) or code.co_filename.startswith("<frozen"):
+            if code.co_filename.startswith(PACKAGE) or code.co_filename.startswith("<frozen"):
                 continue
             lines.append(f"  {code.co_filename}:{line} in {code.co_name}")
             at = self._span(code.co_filename, line) or at

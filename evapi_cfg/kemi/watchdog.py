@@ -19,7 +19,7 @@ from weakref import ReferenceType, ref
 
 LOOK: Final = 0.05  # seconds between two looks
 AGAIN: Final = 0.002  # and where a call is to be ended
-_PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _SIGNAL: Final = signal.SIGVTALRM  # nothing else here uses it, and nobody sends it
 
 
@@ -79,7 +79,7 @@ class _Handler:
         self._before = before if isinstance(before, _Handler) else None
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        if frame is None or frame.f_code.co_filename.startswith(_PACKAGE):
+        if frame is None or frame.f_code.co_filename.startswith(PACKAGE):
             return
         handler: _Handler | None = self
         while handler is not None:
@@ -93,7 +93,7 @@ def _in_script(frame: FrameType | None) -> bool:
     """Whether the first code of this package that is around a frame is what calls scripts."""
     while frame is not None:
         code = frame.f_code
-        if code.co_filename.startswith(_PACKAGE):
+        if code.co_filename.startswith(PACKAGE):
             return code.co_name in (CALLER, DESCRIBES, LOADS)
         frame = frame.f_back
     return False

@@ -16,6 +16,7 @@ from evapi_cfg.diagnostics.suggest import near
 from evapi_cfg.source import Span, show
 from evapi_cfg.syntax import faults
 from evapi_cfg.syntax.branches import Asked, Branches
+from evapi_cfg.syntax.faults import REFUSED
 from evapi_cfg.syntax.ifexp import ExpressionError, Result, evaluate, is_true
 
 Place: TypeAlias = "Callable[[int, int], Span]"  # offsets in the text being read -> span
@@ -28,7 +29,6 @@ _LIKE_IF: Final = re.compile(
     r"^[ \t]*(\#!?[ \t]*([A-Za-z]+)|\#[ \t]+![ \t]*([A-Za-z]+))[ \t]+\w+[ \t\r]*$", re.MULTILINE
 )
 _IFS: Final = ("ifdef", "ifndef", "ifexp")
-REFUSED: Final = ("Kamailio refuses to start",)
 _ASKED_FOR: Final = (codes.BAD_INCLUDE_NAME, codes.INCLUDED_TOO_DEEP)  # the scanner goes on by them
 
 

@@ -13,6 +13,7 @@ from evapi_cfg.diagnostics.model import MOST, Code, Diagnostic, Fix, Related
 from evapi_cfg.source import SourceFile, Span
 from evapi_cfg.syntax import explain
 from evapi_cfg.syntax.ast import Text
+from evapi_cfg.syntax.faults import REFUSED
 from evapi_cfg.syntax.grammar import Tables
 from evapi_cfg.syntax.lalr import Automaton
 from evapi_cfg.syntax.reading import LOOK, Reading
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from evapi_cfg.syntax.build_top import Builder
     from evapi_cfg.syntax.corrections import Correction, Fault
 
-REFUSED: Final = ("Kamailio refuses to start",)
 REREAD_TOKENS: Final = 1_000_000  # that may be read once more in one file to mend it; then statements are left out
 
 

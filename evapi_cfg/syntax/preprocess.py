@@ -18,8 +18,9 @@ from evapi_cfg.regex import TooSlow
 from evapi_cfg.source import SourceFile, Span, show, store
 from evapi_cfg.syntax import faults
 from evapi_cfg.syntax.ast import Text
-from evapi_cfg.syntax.conditions import NAME, REFUSED, Conditions, Place
+from evapi_cfg.syntax.conditions import NAME, Conditions, Place
 from evapi_cfg.syntax.corrections import NO_CORRECTIONS, Corrections
+from evapi_cfg.syntax.faults import REFUSED
 from evapi_cfg.syntax.files import FileRefused, TooMuch
 from evapi_cfg.syntax.ifexp import as_text
 from evapi_cfg.syntax.keywords import TERMINALS
